@@ -1,0 +1,112 @@
+package faultfs
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+const pageSize = 4096
+
+// content is a file's bytes in pages. A page that is nil, and what a page lacks
+// up to its full size, reads as zeros; past the size no page holds a byte.
+type content struct {
+	own   *owner
+	pages []*page
+	size  int64
+	sum   atomic.Pointer[Key] // see key.go
+}
+
+type page struct {
+	own *owner
+	b   []byte // at most pageSize
+	sum atomic.Pointer[Key]
+}
+
+func (c *content) readAt(p []byte, off int64) int {
+	if off >= c.size {
+		return 0
+	}
+	p = p[:min(int64(len(p)), c.size-off)]
+	for done := 0; done < len(p); {
+		at := off + int64(done)
+		in := int(at % pageSize)
+		part := p[done:min(len(p), done+pageSize-in)]
+		clear(part[c.copyPage(part, int(at/pageSize), in):])
+		done += len(part)
+	}
+	return len(p)
+}
+
+func (c *content) copyPage(part []byte, i, in int) int {
+	if i >= len(c.pages) || c.pages[i] == nil || in >= len(c.pages[i].b) {
+		return 0
+	}
+	return copy(part, c.pages[i].b[in:])
+}
+
+// writeAt writes p at off and extends the size where p reaches past it.
+func (c *content) writeAt(own *owner, p []byte, off int64) {
+	c.size = max(c.size, off+int64(len(p)))
+	c.overwrite(own, p, off)
+}
+
+// overwrite writes what of p lies within the size.
+func (c *content) overwrite(own *owner, p []byte, off int64) {
+	if off >= c.size {
+		return
+	}
+	p = p[:min(int64(len(p)), c.size-off)]
+	for len(p) > 0 {
+		in := int(off % pageSize)
+		n := min(len(p), pageSize-in)
+		pg := c.take(own, int(off/pageSize))
+		if short := in + n - len(pg.b); short > 0 {
+			pg.b = append(pg.b, make([]byte, short)...)
+		}
+		copy(pg.b[in:], p[:n])
+		p, off = p[n:], off+int64(n)
+	}
+}
+
+// resize sets the size; what is cut off is gone, what is added is zeros.
+func (c *content) resize(own *owner, size int64) {
+	c.sum.Store(nil)
+	if size < c.size {
+		c.takePages(own)
+		full := int((size + pageSize - 1) / pageSize)
+		if full < len(c.pages) {
+			clear(c.pages[full:])
+			c.pages = c.pages[:full]
+		}
+		if in := int(size % pageSize); in > 0 && full == len(c.pages) && c.pages[full-1] != nil && len(c.pages[full-1].b) > in {
+			pg := c.take(own, full-1)
+			clear(pg.b[in:])
+			pg.b = pg.b[:in]
+		}
+	}
+	c.size = size
+}
+
+func (c *content) takePages(own *owner) {
+	if c.own != own {
+		c.own, c.pages = own, slices.Clone(c.pages)
+	}
+}
+
+// take gives a page to change.
+func (c *content) take(own *owner, i int) *page {
+	c.sum.Store(nil)
+	c.takePages(own)
+	for len(c.pages) <= i {
+		c.pages = append(c.pages, nil)
+	}
+	switch pg := c.pages[i]; {
+	case pg == nil:
+		c.pages[i] = &page{own: own}
+	case pg.own != own:
+		c.pages[i] = &page{own: own, b: slices.Clone(pg.b)}
+	default:
+		pg.sum.Store(nil)
+	}
+	return c.pages[i]
+}

@@ -1,0 +1,89 @@
+package faultfs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"syscall"
+)
+
+// FS is what a store needs of a disk. Names are slash paths under a root, as
+// io/fs defines them ([fs.ValidPath]); anything else is EINVAL. Errors are
+// *[fs.PathError], or *[os.LinkError] from operations on two names, round a
+// [syscall.Errno]. An FS is safe for concurrent use.
+//
+// What only some stores need stands beside it: [Linker], [Locker].
+type FS interface {
+	// OpenFile opens a file as os.OpenFile does, with the os.O_* flags. A
+	// folder can be opened for reading only, and only to be closed or asked
+	// for its Stat: list it with ReadDir, sync it with SyncDir.
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	// Mkdir makes one folder.
+	Mkdir(name string, perm fs.FileMode) error
+	// Remove takes away a file's name or an empty folder.
+	Remove(name string) error
+	// Rename gives what is at oldname the name newname, replacing a file that
+	// has it.
+	Rename(oldname, newname string) error
+	// ReadDir lists a folder, sorted by name.
+	ReadDir(name string) ([]fs.DirEntry, error)
+	// Stat describes what is at name.
+	Stat(name string) (fs.FileInfo, error)
+	// SyncDir makes a folder's entries durable: the names made, renamed and
+	// removed in it so far. It says nothing of the files behind them (fsync(2)).
+	SyncDir(name string) error
+}
+
+// File is an open file. *os.File is one.
+type File interface {
+	io.Reader
+	io.Writer
+	io.ReaderAt
+	io.WriterAt
+	io.Seeker
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	// Truncate sets the size in bytes; what is added reads as zeros.
+	Truncate(size int64) error
+	// Sync makes the file's data and size durable, and nothing else: not its
+	// name (fsync(2)). After an error nothing is known of what was written
+	// since the last success, and a second success does not mend that.
+	Sync() error
+}
+
+// Linker is an FS that can give a file a second name.
+type Linker interface {
+	Link(oldname, newname string) error
+}
+
+// Locker is an FS that can lock a file or folder against other owners, in this
+// process or another. A lock is held until it is closed or its process ends; it
+// leaves nothing on the disk.
+type Locker interface {
+	// Lock answers at once. Where another holds the lock the error is
+	// EWOULDBLOCK.
+	Lock(name string) (io.Closer, error)
+}
+
+// ReadFile reads the whole of a file.
+func ReadFile(fsys FS, name string) ([]byte, error) {
+	f, err := fsys.OpenFile(name, syscall.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // read only: nothing to lose
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return data[:n], nil
+	}
+	return nil, err
+}
+
+func pathError(op, name string, errno syscall.Errno) error {
+	return &fs.PathError{Op: op, Path: name, Err: errno}
+}

@@ -1,0 +1,240 @@
+package faultfs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+	"time"
+)
+
+// simFile is an open file of a Sim, and answers as an *os.File does.
+type simFile struct {
+	sim    *Sim
+	ino    Ino
+	name   string
+	flag   int
+	off    int64
+	closed bool
+}
+
+var (
+	errNegativeOffset = errors.New("negative offset")
+	errWriteAtAppend  = errors.New("os: invalid use of WriteAt on file opened with O_APPEND")
+)
+
+// enter begins an operation. The caller unlocks the Sim, error or none.
+func (f *simFile) enter(op string) (*node, error) {
+	f.sim.step()
+	f.sim.mu.Lock()
+	if f.closed {
+		return nil, f.fail(op, os.ErrClosed)
+	}
+	return f.sim.disk.node(f.ino), nil
+}
+
+func (f *simFile) fail(op string, err error) error {
+	return &fs.PathError{Op: op, Path: f.name, Err: err}
+}
+
+func (f *simFile) writes() bool { return f.flag&(os.O_WRONLY|os.O_RDWR) != 0 }
+
+func (f *simFile) mayRead(n *node) error {
+	switch {
+	case f.flag&os.O_WRONLY != 0:
+		return f.fail("read", syscall.EBADF)
+	case n.isDir():
+		return f.fail("read", syscall.EISDIR)
+	}
+	return nil
+}
+
+func (f *simFile) Read(p []byte) (int, error) {
+	n, err := f.enter("read")
+	defer f.sim.mu.Unlock()
+	if err != nil || len(p) == 0 {
+		return 0, err
+	}
+	if err := f.mayRead(n); err != nil {
+		return 0, err
+	}
+	done := n.data.readAt(p, f.off)
+	f.off += int64(done)
+	if done == 0 {
+		return 0, io.EOF
+	}
+	return done, nil
+}
+
+func (f *simFile) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, f.fail("readat", errNegativeOffset)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := f.enter("read")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if err := f.mayRead(n); err != nil {
+		return 0, err
+	}
+	done := n.data.readAt(p, off)
+	if done < len(p) {
+		return done, io.EOF
+	}
+	return done, nil
+}
+
+func (f *simFile) Write(p []byte) (int, error) {
+	n, err := f.enter("write")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if !f.writes() {
+		return 0, f.fail("write", syscall.EBADF)
+	}
+	off := f.off
+	if f.flag&os.O_APPEND != 0 {
+		off = n.data.size
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if off+int64(len(p)) > maxFileSize {
+		return 0, f.fail("write", syscall.EFBIG)
+	}
+	f.sim.record(f.write(p, off))
+	f.off = off + int64(len(p))
+	return len(p), nil
+}
+
+func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.flag&os.O_APPEND != 0 {
+		return 0, errWriteAtAppend
+	}
+	if off < 0 {
+		return 0, f.fail("writeat", errNegativeOffset)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	_, err := f.enter("write")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if !f.writes() {
+		return 0, f.fail("write", syscall.EBADF)
+	}
+	if off+int64(len(p)) > maxFileSize {
+		return 0, f.fail("write", syscall.EFBIG)
+	}
+	f.sim.record(f.write(p, off))
+	return len(p), nil
+}
+
+func (f *simFile) write(p []byte, off int64) *Op {
+	s := f.sim
+	n := s.disk.edit(f.ino)
+	op := &Op{Kind: OpWrite, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, Data: s.trace.keep(p), OldSize: n.data.size}
+	n.data.writeAt(s.disk.own, p, off)
+	op.Size = n.data.size
+	return op
+}
+
+func (f *simFile) Seek(offset int64, whence int) (int64, error) {
+	n, err := f.enter("seek")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += f.off
+	case io.SeekEnd:
+		offset += n.data.size
+	default:
+		return 0, f.fail("seek", syscall.EINVAL)
+	}
+	if offset < 0 {
+		return 0, f.fail("seek", syscall.EINVAL)
+	}
+	f.off = offset
+	return offset, nil
+}
+
+func (f *simFile) Truncate(size int64) error {
+	n, err := f.enter("truncate")
+	defer f.sim.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case size < 0 || !f.writes():
+		return f.fail("truncate", syscall.EINVAL)
+	case size > maxFileSize:
+		return f.fail("truncate", syscall.EFBIG)
+	}
+	if old := n.data.size; old != size {
+		f.sim.disk.edit(f.ino).data.resize(f.sim.disk.own, size)
+		f.sim.record(&Op{Kind: OpTruncate, Ino: f.ino, Path: f.name, Mode: n.mode, OldSize: old, Size: size})
+	}
+	return nil
+}
+
+func (f *simFile) Sync() error {
+	n, err := f.enter("sync")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	kind := OpSync
+	if n.isDir() {
+		kind = OpSyncDir
+	}
+	f.sim.record(&Op{Kind: kind, Ino: f.ino, Path: f.name})
+	return nil
+}
+
+func (f *simFile) Stat() (fs.FileInfo, error) {
+	_, err := f.enter("stat")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return f.sim.info(path.Base(f.name), f.ino), nil
+}
+
+func (f *simFile) Close() error {
+	_, err := f.enter("close")
+	defer f.sim.mu.Unlock()
+	f.closed = true
+	return err
+}
+
+// simInfo is what Stat and ReadDir give.
+type simInfo struct {
+	name string
+	size int64
+	mode fs.FileMode
+}
+
+func (s *Sim) info(name string, ino Ino) *simInfo {
+	n := s.disk.node(ino)
+	return &simInfo{name: name, size: n.data.size, mode: n.mode}
+}
+
+func (i *simInfo) Name() string               { return i.name }
+func (i *simInfo) Size() int64                { return i.size }
+func (i *simInfo) Mode() fs.FileMode          { return i.mode }
+func (i *simInfo) Type() fs.FileMode          { return i.mode.Type() }
+func (i *simInfo) ModTime() time.Time         { return time.Time{} }
+func (i *simInfo) IsDir() bool                { return i.mode.IsDir() }
+func (i *simInfo) Sys() any                   { return nil }
+func (i *simInfo) Info() (fs.FileInfo, error) { return i, nil }

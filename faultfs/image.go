@@ -1,0 +1,191 @@
+package faultfs
+
+import "slices"
+
+// Walk goes through a trace and knows, after each operation, what of it is
+// durable and what is pending.
+type Walk struct {
+	model   Model
+	trace   *Trace
+	pos     int
+	durable *disk
+	pending []*Effect
+	named   map[Ino]int // names on the durable disk that lead to an inode
+}
+
+// Walk begins before the first operation.
+func (t *Trace) Walk(m Model) *Walk {
+	w := &Walk{model: m, trace: t, durable: t.base.fork(), named: map[Ino]int{rootIno: 1}}
+	w.countNames(rootIno)
+	for _, e := range t.carried {
+		own := *e // other walks begin with it too
+		w.add(&own)
+	}
+	return w
+}
+
+func (w *Walk) countNames(dir Ino) {
+	for e := range w.durable.node(dir).names.all {
+		if w.named[e.ino]++; w.durable.node(e.ino).isDir() {
+			w.countNames(e.ino)
+		}
+	}
+}
+
+// Pos is the number of operations that were gone over.
+func (w *Walk) Pos() int { return w.pos }
+
+// Peek gives the next operation, nil at the end.
+func (w *Walk) Peek() *Op {
+	if w.pos == len(w.trace.Ops) {
+		return nil
+	}
+	return &w.trace.Ops[w.pos]
+}
+
+// Next goes over one operation. There has to be one.
+func (w *Walk) Next() {
+	op := &w.trace.Ops[w.pos]
+	if op.Kind.IsSync() {
+		w.settle(op.Ino)
+	}
+	for _, e := range w.model.effects(op, w.pos) {
+		w.add(e)
+	}
+	w.pos++
+}
+
+// Settles tells whether a sync makes anything durable that is pending.
+func (w *Walk) Settles(op *Op) bool {
+	return op.Kind.IsSync() && slices.ContainsFunc(w.pending, func(e *Effect) bool { return e.Ino == op.Ino })
+}
+
+func (w *Walk) add(e *Effect) {
+	e.need = nil
+	var size int64
+	if w.durable.has(e.Ino) {
+		size = w.durable.node(e.Ino).data.size
+	}
+	e.depend(w.pending, size)
+	w.pending = append(w.pending, e)
+}
+
+// settle makes what is pending on an inode durable.
+func (w *Walk) settle(ino Ino) {
+	w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
+		if e.Ino == ino {
+			w.makeDurable(e)
+		}
+		return e.Ino == ino
+	})
+	w.dropUnseen()
+}
+
+func (w *Walk) makeDurable(e *Effect) {
+	for _, n := range e.names {
+		if w.durable.has(n.dir) {
+			if old, ok := w.durable.node(n.dir).names.get(n.name); ok {
+				w.named[old]--
+			}
+		}
+		if n.ino != 0 {
+			w.named[n.ino]++
+		}
+	}
+	e.apply(w.durable)
+}
+
+// dropUnseen forgets what is pending on inodes that no name leads to, on the
+// durable disk or among what is pending: no crash can show it.
+func (w *Walk) dropUnseen() {
+	w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
+		return w.named[e.Ino] == 0 && !slices.ContainsFunc(w.pending, func(p *Effect) bool { return p.nameTo(e.Ino) })
+	})
+}
+
+func (e *Effect) nameTo(ino Ino) bool {
+	return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.ino == ino })
+}
+
+// Cut is a moment at which the power may go, or the process be killed. It does
+// not change, and may be used by several goroutines at once.
+type Cut struct {
+	// At is the number of operations that were asked for before it.
+	At int
+	// Pending are the effects that may be on the disk or not, in the order of
+	// the operations.
+	Pending []*Effect
+	// Needs gives for each pending effect the index of the one that it is seen
+	// with only, -1 where there is none. Sets of effects that respect it are
+	// all the disks there are, up to equality.
+	Needs []int
+
+	durable *disk
+}
+
+// Cut gives the moment that the walk has reached.
+func (w *Walk) Cut() *Cut {
+	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([]int, len(w.pending)), durable: w.durable.freeze()}
+	for i, e := range c.Pending {
+		c.Needs[i] = -1
+		if e.need != nil {
+			c.Needs[i] = slices.Index(c.Pending[:i], e.need)
+		}
+	}
+	return c
+}
+
+// Image gives the disk that a power cut leaves where of the pending effects
+// those are kept for which kept, in step with Pending, is true. An effect is
+// given up with what it needs. All of the image is durable.
+//
+// It gives nil where a folder would come to lie within itself, which half of a
+// rename can do: no file system leaves that as it is.
+func (c *Cut) Image(kept []bool) *Sim {
+	d := c.durable.fork()
+	moved := false
+	for i, e := range c.Pending {
+		if kept[i] {
+			e.apply(d)
+			moved = moved || e.movesFolder()
+		}
+	}
+	if moved && d.hasCycle(rootIno, map[Ino]bool{}) {
+		return nil
+	}
+	return simOn(d)
+}
+
+func (e *Effect) movesFolder() bool {
+	return e.Op.Kind == OpRename && e.Op.Dir != e.Op.Dir2 && e.Op.Mode.IsDir()
+}
+
+func (d *disk) hasCycle(dir Ino, above map[Ino]bool) bool {
+	if above[dir] {
+		return true
+	}
+	above[dir] = true
+	defer delete(above, dir)
+	for e := range d.node(dir).names.all {
+		if d.node(e.ino).isDir() && d.hasCycle(e.ino, above) {
+			return true
+		}
+	}
+	return false
+}
+
+// Kill gives the disk on which a process finds itself that is started after the
+// last one was killed: all that was done can be read, and what was pending is
+// pending still, with places in the trace (At) that are negative, counted back
+// from the kill.
+func (c *Cut) Kill() *Sim {
+	d := c.durable.fork()
+	carried := make([]*Effect, len(c.Pending))
+	for i, e := range c.Pending {
+		e.apply(d)
+		before := *e
+		before.At -= c.At
+		carried[i] = &before
+	}
+	return &Sim{disk: d, trace: Trace{base: c.durable, carried: carried}}
+}
