@@ -20,14 +20,18 @@ type Target struct {
 	// Model gives the reference of a store that was created just now.
 	Model func() Model
 
-	// Generate makes a workload of about n operations, without [Reopen]. All
-	// that varies in it comes from the chooser.
+	// Generate makes a workload of about n operations, [Reopen] among them where
+	// that may matter. All that varies in it comes from the chooser.
 	Generate func(c Chooser, n int) []string
 
 	// Probes gives the operations that a store in the model's state is tried
 	// with after a recovery: one of every kind that writes, and reads that
 	// would show what a write does to its neighbours.
 	Probes func(Model) []string
+
+	// Idempotent says that a second recovery, with no crash before it, leaves
+	// every byte of the disk as it was. It is checked.
+	Idempotent bool
 
 	// Check tells what is wrong with the text of an operation, nil if nothing
 	// is. It is for workloads that people write.

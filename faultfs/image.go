@@ -136,16 +136,16 @@ func (w *Walk) Cut() *Cut {
 }
 
 // Image gives the disk that a power cut leaves where of the pending effects
-// those are kept for which kept, in step with Pending, is true. An effect is
-// given up with what it needs. All of the image is durable.
+// those are kept for whose index kept is true; whoever gives an effect up gives up
+// what needs it. All of the image is durable.
 //
 // It gives nil where a folder would come to lie within itself, which half of a
 // rename can do: no file system leaves that as it is.
-func (c *Cut) Image(kept []bool) *Sim {
+func (c *Cut) Image(kept func(i int) bool) *Sim {
 	d := c.durable.fork()
 	moved := false
 	for i, e := range c.Pending {
-		if kept[i] {
+		if kept(i) {
 			e.apply(d)
 			moved = moved || e.movesFolder()
 		}

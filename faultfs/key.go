@@ -14,6 +14,9 @@ type Key struct{ a, b uint64 }
 
 var seedA, seedB = maphash.MakeSeed(), maphash.MakeSeed()
 
+// Shard spreads keys over n parts.
+func (k Key) Shard(n int) int { return int(k.a % uint64(n)) }
+
 func hashName(name string) uint64 { return maphash.String(seedA, name) }
 
 func mix(h, v uint64) uint64 {

@@ -37,6 +37,16 @@ var POSIX = Model{
 // Models lists the models by the order of their names.
 func Models() []Model { return []Model{POSIX} }
 
+// ModelNamed finds a model.
+func ModelNamed(name string) (Model, bool) {
+	list := Models()
+	i := slices.IndexFunc(list, func(m Model) bool { return m.Name == name })
+	if i < 0 {
+		return Model{}, false
+	}
+	return list[i], true
+}
+
 // EffectKind says what of an operation an effect is.
 type EffectKind uint8
 
@@ -51,6 +61,7 @@ const (
 type Effect struct {
 	Op   *Op
 	At   int // the place of Op in its trace, counted from 0 over all ops
+	Part int // and the effect's among those of Op
 	Kind EffectKind
 	// Ino is the inode, a file or a folder, whose sync makes the effect durable.
 	Ino Ino
@@ -87,6 +98,14 @@ func (e *Effect) String() string {
 
 // effects splits an operation.
 func (m *Model) effects(op *Op, at int) []*Effect {
+	list := m.split(op, at)
+	for i, e := range list {
+		e.Part = i
+	}
+	return list
+}
+
+func (m *Model) split(op *Op, at int) []*Effect {
 	entry := func(dir Ino, names ...nameEffect) *Effect {
 		return &Effect{Op: op, At: at, Kind: EffectEntry, Ino: dir, names: names}
 	}

@@ -51,6 +51,14 @@ func (s *Sim) Trace() *Trace {
 	return &t
 }
 
+// Fork gives a disk of its own that begins as what can be read of s now, all of
+// it durable.
+func (s *Sim) Fork() *Sim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return simOn(s.disk.freeze().fork())
+}
+
 // Key gives the running disk's key.
 func (s *Sim) Key() Key {
 	s.mu.Lock()

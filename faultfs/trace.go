@@ -131,6 +131,9 @@ func callers() (s Stack) {
 	return s
 }
 
+// Package gives the path of the package that the frame is in.
+func (f Frame) Package() string { return f.Line[:strings.LastIndexByte(f.Line, '/')] }
+
 var frameCache sync.Map // Stack -> []Frame
 
 // Frames resolves a stack, leaving out what belongs to this package and to the

@@ -1,0 +1,67 @@
+package crashtest
+
+import "sync"
+
+// Kind says what was wrong with a store.
+type Kind string
+
+// The kinds of failure, as they are printed.
+const (
+	Refused     Kind = "the store refuses to open"
+	Unreadable  Kind = "the store opens and cannot be read"
+	Panicked    Kind = "the store panics"
+	Endless     Kind = "the store does not come to an end"
+	Lost        Kind = "acknowledged data is lost"
+	WrongState  Kind = "the store holds what was never asked of it"
+	Forgotten   Kind = "what a recovery showed is lost in the next crash"
+	Unstable    Kind = "a second recovery changes the disk"
+	OpFailed    Kind = "an operation fails"
+	WrongAnswer Kind = "an operation gives a wrong answer"
+)
+
+// Failure is one wrong thing that a store did.
+type Failure struct {
+	Kind   Kind
+	Detail string // an error's text
+	Want   string // the answer or state that was right, where there is one
+	Got    string
+}
+
+func (f *Failure) Error() string {
+	if f.Detail == "" {
+		return string(f.Kind)
+	}
+	return string(f.Kind) + ": " + f.Detail
+}
+
+// stateID stands for the text of a state, within one run.
+type stateID int32
+
+const noState stateID = -1
+
+// interner gives equal texts one number. It is safe for concurrent use.
+type interner struct {
+	mu    sync.Mutex
+	ids   map[string]stateID
+	texts []string
+}
+
+func newInterner() *interner { return &interner{ids: map[string]stateID{}} }
+
+func (in *interner) id(text string) stateID {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	id, ok := in.ids[text]
+	if !ok {
+		id = stateID(len(in.texts))
+		in.ids[text] = id
+		in.texts = append(in.texts, text)
+	}
+	return id
+}
+
+func (in *interner) text(id stateID) string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.texts[id]
+}

@@ -1,0 +1,222 @@
+package crashtest
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"crashsim/faultfs"
+)
+
+// report tells what happened in a scenario, from the first operation to what came
+// back. It is made of the scenario alone, so that it is the same text each time.
+func (p *play) report(sc *Scenario) string {
+	var b strings.Builder
+	title := "nothing fails: the store comes through"
+	if p.failure != nil {
+		title = string(p.failure.Kind)
+	}
+	fmt.Fprintf(&b, "%s\n", title)
+	for i, life := range p.lives {
+		p.tellLife(&b, sc, i, life)
+		if i < len(p.cuts) {
+			p.tellCrash(&b, sc.Crashes[i], i, life)
+		}
+	}
+	if p.failure != nil {
+		p.tellFailure(&b)
+	}
+	return b.String()
+}
+
+func (p *play) tellLife(b *strings.Builder, sc *Scenario, i int, life *session) {
+	kind := sc.Last
+	if i < len(sc.Crashes) {
+		kind = sc.Crashes[i].In
+	}
+	if kind == InRecovery {
+		b.WriteString("  the store is opened on what is left")
+		if life.failed == nil && i+1 < len(p.lives) {
+			b.WriteString(", and shows its state")
+		}
+		b.WriteString("\n")
+		return
+	}
+	n := len(life.ops)
+	if life.failed != nil {
+		n = min(n, life.failOp+1)
+	}
+	name := "the workload"
+	if kind == InProbes {
+		name = "the recovered store is put to use"
+	}
+	fmt.Fprintf(b, "  %s, %s:\n", name, plural(n, "operation"))
+	cut := len(life.trace.Ops)
+	if i < len(p.cuts) {
+		cut = p.cuts[i].At
+	}
+	begun, answered := life.answers(cut)
+	for k, op := range life.ops[:n] {
+		op = shorten(op)
+		switch {
+		case k >= begun:
+			return
+		case life.failed != nil && k == life.failOp && i == len(p.cuts):
+			fmt.Fprintf(b, "    %d  %s  (here it fails)\n", k+1, op)
+		case k >= answered:
+			fmt.Fprintf(b, "    %d  %s  (in flight)\n", k+1, op)
+		default:
+			fmt.Fprintf(b, "    %d  %s  (acknowledged)\n", k+1, op)
+		}
+	}
+}
+
+// answers counts the operations that have begun before a cut, and those that
+// have been answered.
+func (s *session) answers(at int) (begun, answered int) {
+	for _, op := range s.trace.Ops[:at] {
+		switch op.Kind {
+		case faultfs.MarkBegin:
+			begun++
+		case faultfs.MarkAck, faultfs.MarkFail:
+			answered++
+		}
+	}
+	return begun, answered
+}
+
+func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
+	ops := life.trace.Ops
+	what := "the power fails"
+	if c.Kill {
+		what = "the process is killed"
+	}
+	cut := p.cuts[i].At
+	before := 0
+	for _, op := range ops[:cut] {
+		if !op.Kind.IsMark() {
+			before++
+		}
+	}
+	fmt.Fprintf(b, "  %s after %s on the disk", what, plural(before, "operation"))
+	if cut < len(ops) && !ops[cut].Kind.IsMark() {
+		fmt.Fprintf(b, ", before: %s", &ops[cut])
+	}
+	b.WriteString("\n")
+	switch lost := p.lost[i]; {
+	case c.Kill:
+		return
+	case len(lost) == 0:
+		b.WriteString("    nothing is lost; what was done last:\n")
+		if op := lastOp(ops[:cut]); op != nil {
+			fmt.Fprintf(b, "      %s\n", op)
+			tellStack(b, op.Stack)
+		}
+	default:
+		tellLost(b, lost)
+	}
+}
+
+var thisPackage = reflect.TypeFor[Case]().PkgPath()
+
+func lastOp(ops []faultfs.Op) *faultfs.Op {
+	for i := len(ops) - 1; i >= 0; i-- {
+		if !ops[i].Kind.IsMark() {
+			return &ops[i]
+		}
+	}
+	return nil
+}
+
+// tellLost names what was lost, the sectors of one write that lie together in one
+// line, and the callers that had asked for it.
+func tellLost(b *strings.Builder, lost []*faultfs.Effect) {
+	b.WriteString("    lost, since no sync had covered it:\n")
+	for i := 0; i < len(lost); {
+		first := lost[i]
+		end := first.Off + first.Len
+		n := i + 1
+		for n < len(lost) && first.Kind == faultfs.EffectData && lost[n].Kind == faultfs.EffectData &&
+			lost[n].Op == first.Op && lost[n].Off == end {
+			end += lost[n].Len
+			n++
+		}
+		whole := *first
+		whole.Len = end - first.Off
+		fmt.Fprintf(b, "      %s\n", &whole)
+		if n == len(lost) || lost[n].Op != first.Op {
+			tellStack(b, first.Op.Stack)
+		}
+		i = n
+	}
+}
+
+func tellStack(b *strings.Builder, s faultfs.Stack) {
+	for _, f := range s.Frames() {
+		if f.Package() == thisPackage {
+			return // what is above is the harness
+		}
+		fmt.Fprintf(b, "        %s  %s\n", f.Line, f.Func)
+	}
+}
+
+func (p *play) tellFailure(b *strings.Builder) {
+	f := p.failure
+	if f.Detail != "" {
+		fmt.Fprintf(b, "  it answers: %s\n", f.Detail)
+	}
+	if len(p.allowed) > 0 && f.Want == "" {
+		fmt.Fprintf(b, "  right would be the state after %s\n", p.placesOf(p.allowed))
+	}
+	if f.Want == f.Got {
+		return
+	}
+	switch f.Kind {
+	case WrongAnswer:
+		fmt.Fprintf(b, "  right (-) and given (+):\n")
+	case Forgotten:
+		fmt.Fprintf(b, "  shown before (-) and recovered (+):\n")
+	default:
+		fmt.Fprintf(b, "  right is the state after %s (-), and there is (+):\n", p.placesOf(p.allowed))
+	}
+	diff := udiff.Unified("right", "given", line(f.Want), line(f.Got))
+	for l := range strings.Lines(diff) {
+		if !strings.HasPrefix(l, "---") && !strings.HasPrefix(l, "+++") && !strings.HasPrefix(l, "\\") {
+			b.WriteString("    " + l)
+		}
+	}
+}
+
+func line(s string) string { return strings.TrimSuffix(s, "\n") + "\n" }
+
+// placesOf says after how many operations of the workload states are right.
+func (p *play) placesOf(ids []stateID) string {
+	order := places(p.lives[0].states)
+	var names []string
+	for _, id := range ids {
+		if k, ok := order[id]; ok {
+			names = append(names, plural(k, "operation"))
+		}
+	}
+	if len(names) == 0 {
+		return "what was recovered"
+	}
+	return strings.Join(names, " or ")
+}
+
+// shorten keeps an operation to one line of a screen.
+func shorten(op string) string {
+	if r := []rune(op); len(r) > 100 {
+		return fmt.Sprintf("%s... (%d characters)", string(r[:80]), len(r))
+	}
+	return op
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

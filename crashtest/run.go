@@ -1,0 +1,300 @@
+package crashtest
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"crashsim/faultfs"
+)
+
+// Config says how a target is explored. What is not given is derived: see
+// [Config.Derive].
+type Config struct {
+	Model     faultfs.Model
+	Seed      uint64
+	Ops       int // operations in the workload
+	Workers   int // disks that are recovered from at once
+	MaxStates int // disks tried at one cut; where it leaves more they are sampled
+	Depth     int // crashes inside recovery, one in another; -1 is none
+	// KeepGoing explores kills even when power cuts have shown a failure.
+	KeepGoing bool
+	// Progress is told now and then, from one goroutine at a time.
+	Progress func(Progress)
+}
+
+// Defaults for what a Config does not give.
+const (
+	DefaultOps       = 90
+	DefaultMaxStates = 1 << 13
+	DefaultDepth     = 2
+)
+
+// Derive fills in what is not given, except for the seed.
+func (c *Config) Derive() {
+	def := func(v *int, to int) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	def(&c.Ops, DefaultOps)
+	def(&c.Workers, runtime.GOMAXPROCS(0))
+	def(&c.MaxStates, DefaultMaxStates)
+	def(&c.Depth, DefaultDepth)
+	if c.Model.Name == "" {
+		c.Model = faultfs.POSIX
+	}
+	if c.Progress == nil {
+		c.Progress = func(Progress) {}
+	}
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Phase       string
+	Done, Total int // of the phase's cuts, or of the failures to shrink
+	Unique      int // different disks so far
+}
+
+// Verdict is what a run comes to.
+type Verdict string
+
+// The verdicts. A budget that ran out is never a pass.
+const (
+	Passed       Verdict = "passed"
+	Failed       Verdict = "failed"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Result is what a run found.
+type Result struct {
+	Verdict     Verdict
+	Workload    []string
+	CrashPoints int // cuts of the power, and kills
+	States      int // disks that were made, equal ones counted each time
+	Unique      int // different disks
+	Recoveries  int // one from each different disk, one from each kill
+	Capped      int // cuts that left more disks than were tried
+	Findings    []*Finding
+	Interrupted bool
+}
+
+// Run explores a target: its workload as it is, then with a power cut at each
+// moment, then with its process killed at each. The result depends on the target
+// and on Model, Seed, Ops, MaxStates, Depth and KeepGoing, and on nothing else.
+// When ctx ends, what has begun is finished, and the result is of that much. An
+// error says that the target does not do the same twice ([ErrDiverged]).
+func Run(ctx context.Context, t *Target, cfg Config) (*Result, error) {
+	cfg.Derive()
+	r := &runner{target: t, cfg: &cfg, in: newInterner(), result: &Result{}}
+	r.explorer = newExplorer(t, &cfg, r.in)
+	workload := r.plain(t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+	r.result.Workload = workload.ops
+	r.explorer.reference = workload.reference()
+	r.oracle = &oracle{target: t, in: r.in, order: places(workload.states), judged: map[question]*verdict{}}
+
+	r.phase(ctx, "power cuts", workload, powerCuts(workload, cfg.Model))
+	if len(r.suspects) == 0 || cfg.KeepGoing {
+		r.phase(ctx, "kills", workload, kills(workload, cfg.Model))
+	}
+	r.count()
+	r.result.Interrupted = ctx.Err() != nil
+	var err error
+	if r.result.Findings, err = r.findings(ctx); err != nil {
+		return nil, err
+	}
+	r.result.Verdict = r.verdict()
+	return r.result, nil
+}
+
+type runner struct {
+	target   *Target
+	cfg      *Config
+	in       *interner
+	explorer *explorer
+	oracle   *oracle
+	suspects []*suspect
+	killed   int
+	result   *Result
+}
+
+// level is how far the disks of the first crash are explored.
+func (c *Config) level() int { return twice + max(c.Depth, 0) }
+
+// plain runs the workload with no crash at all. An operation at which the store
+// already differs from the reference is a suspect, and left out from there on.
+func (r *runner) plain(ops []string) *session {
+	for {
+		s := r.target.apply(faultfs.NewSim(), r.target.Model(), ops, true, r.in)
+		if s.failed == nil {
+			return s
+		}
+		r.suspects = append(r.suspects, &suspect{
+			scenario: Scenario{Ops: ops[:s.failOp+1], Last: InWorkload}, failure: s.failed, seen: 1,
+		})
+		if s.failOp < 0 {
+			return s
+		}
+		ops = slices.Delete(slices.Clone(ops), s.failOp, s.failOp+1)
+	}
+}
+
+// job is a cut to explore, and then what it led to.
+type job struct {
+	cutPoint
+	kill    bool
+	entries []entry
+	counts  counts
+}
+
+type entry struct {
+	visit *visit
+	lost  lossSet
+}
+
+// phase explores cuts with all workers, then has them judged in their order.
+func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
+	var jobs []*job
+	queue := make(chan *job)
+	var wg sync.WaitGroup
+	var done atomic.Int64
+	var telling sync.Mutex
+	total := 0
+	for range cuts {
+		total++
+	}
+	for range r.cfg.Workers {
+		wg.Go(func() {
+			for j := range queue {
+				r.do(j)
+				n := int(done.Add(1))
+				telling.Lock()
+				r.cfg.Progress(Progress{Phase: name, Done: n, Total: total, Unique: r.explorer.visits.len()})
+				telling.Unlock()
+			}
+		})
+	}
+	for j := range cuts {
+		if ctx.Err() != nil {
+			break
+		}
+		queue <- j
+		jobs = append(jobs, j)
+	}
+	close(queue)
+	wg.Wait()
+	for _, j := range jobs {
+		if r.result.CrashPoints++; j.kill {
+			r.killed++
+		}
+		r.result.States += j.counts.states
+		r.result.Capped += j.counts.capped
+		r.judge(workload, j)
+	}
+}
+
+func powerCuts(s *session, m faultfs.Model) iter.Seq[*job] {
+	return func(yield func(*job) bool) {
+		for c := range s.cuts(m) {
+			if !yield(&job{cutPoint: c}) {
+				return
+			}
+		}
+	}
+}
+
+// kills are the moments after each operation that has left something pending:
+// with nothing pending a killed process leaves what a power cut does.
+func kills(s *session, m faultfs.Model) iter.Seq[*job] {
+	return func(yield func(*job) bool) {
+		for p := s.begin(m); p.walk.Peek() != nil; {
+			op := p.walk.Peek()
+			p.next()
+			if op.Kind.IsMark() || op.Kind.IsSync() {
+				continue
+			}
+			if c := p.cut(); len(c.Pending) > 0 && !yield(&job{cutPoint: c, kill: true}) {
+				return
+			}
+		}
+	}
+}
+
+func (r *runner) do(j *job) {
+	e := r.explorer
+	if j.kill {
+		v := &visit{state: noState}
+		j.counts.states = 1
+		j.entries = []entry{{visit: v, lost: newLossSet(len(j.Pending))}}
+		e.explore(v, j.Kill(), r.cfg.level(), true)
+		return
+	}
+	j.counts = e.disks(j.Cut, func(sim *faultfs.Sim, v *visit, lost lossSet) {
+		j.entries = append(j.entries, entry{v, lost})
+		e.explore(v, sim, r.cfg.level(), true)
+	})
+}
+
+// judge makes suspects of the failures at one cut. One that loses what another
+// loses, and more, in as many crashes or more, says nothing new.
+func (r *runner) judge(workload *session, j *job) {
+	var found []*suspect
+	var lost []lossSet
+	for _, en := range j.entries {
+		v := r.oracle.judge(en.visit, j.allowed, r.cfg.level())
+		if v == nil {
+			continue
+		}
+		s := newSuspect(workload, j, en.lost, v)
+		simpler := func(i int) bool {
+			return lost[i].in(en.lost) && len(found[i].scenario.Crashes) <= len(s.scenario.Crashes)
+		}
+		i := 0
+		for i < len(found) && !simpler(i) {
+			i++
+		}
+		if i < len(found) {
+			found[i].seen++
+			continue
+		}
+		found, lost = append(found, s), append(lost, en.lost)
+	}
+	r.suspects = append(r.suspects, found...)
+}
+
+// count sums up what was done for all disks.
+func (r *runner) count() {
+	res := r.result
+	for v := range r.explorer.visits.all {
+		res.States += v.counts.states + v.probeCounts.states
+		res.Capped += v.counts.capped + v.probeCounts.capped
+		if v.level > unseen {
+			res.Unique++
+		}
+	}
+	res.Recoveries = res.Unique + r.killed
+}
+
+func (r *runner) verdict() Verdict {
+	switch res := r.result; {
+	case len(res.Findings) > 0:
+		return Failed
+	case res.Capped > 0 || res.Interrupted || res.Recoveries == 0:
+		return Inconclusive
+	}
+	return Passed
+}
+
+// reference gives a model for each state of the workload.
+func (s *session) reference() map[stateID]Model {
+	m := make(map[stateID]Model, len(s.states))
+	for i, id := range s.states {
+		if m[id] == nil {
+			m[id] = s.models[i]
+		}
+	}
+	return m
+}

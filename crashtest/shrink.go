@@ -1,0 +1,258 @@
+package crashtest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"crashsim/faultfs"
+)
+
+// suspect is a failure as it was met first.
+type suspect struct {
+	scenario Scenario
+	failure  *Failure
+	seen     int // disks that failed in this way
+}
+
+// Finding is a failure in its smallest form.
+type Finding struct {
+	*Case
+	Seen int // disks that failed in this way, before shrinking
+}
+
+// newSuspect puts the first crash before what it led to.
+func newSuspect(workload *session, j *job, lost lossSet, v *verdict) *suspect {
+	v = v.behind(Crash{In: InWorkload, Kill: j.kill, At: j.At, Lost: lostEffects(j.Cut, lost), last: workload.lastSite(j.At)})
+	return &suspect{scenario: Scenario{Ops: workload.ops[:j.op+1], Crashes: v.path, Last: v.last}, failure: v.failure, seen: 1}
+}
+
+// sites are those of everything that was lost.
+func (s *suspect) sites() []string {
+	var list []string
+	for _, c := range s.scenario.Crashes {
+		for _, l := range c.Lost {
+			list = append(list, l.site.String())
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (s *suspect) lost() (n int) {
+	for _, c := range s.scenario.Crashes {
+		n += len(c.Lost)
+	}
+	return n
+}
+
+// cause is what makes two failures one: what went wrong, and what was lost, by
+// the lines that had asked for it; where nothing was lost, what was done last.
+func (s *suspect) cause() string {
+	sites := s.sites()
+	if len(sites) == 0 {
+		return string(s.failure.Kind) + " after " + s.lastOf()
+	}
+	return string(s.failure.Kind) + " without " + strings.Join(sites, ", ")
+}
+
+func (s *suspect) lastOf() string {
+	if n := len(s.scenario.Crashes); n > 0 {
+		return s.scenario.Crashes[n-1].last.String()
+	}
+	if len(s.scenario.Ops) == 0 {
+		return "open"
+	}
+	verb, _, _ := strings.Cut(s.scenario.Ops[len(s.scenario.Ops)-1], " ")
+	return verb
+}
+
+// findings shrinks what was found, one of each cause, and puts together what
+// turns out to be one when it is small.
+func (r *runner) findings(ctx context.Context) (list []*Finding, err error) {
+	groups := grouped(r.suspects)
+	small := make([]*suspect, len(groups))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range r.cfg.Workers {
+		wg.Go(func() {
+			for i := range next {
+				small[i] = (&shrinker{target: r.target, cfg: r.cfg}).shrink(ctx, groups[i])
+			}
+		})
+	}
+	for i := range groups {
+		r.cfg.Progress(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: r.explorer.visits.len()})
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for _, s := range grouped(small) {
+		c, err := newCase(r.target, r.cfg, s)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, &Finding{Case: c, Seen: s.seen})
+	}
+	return list, nil
+}
+
+// grouped gives one suspect for each cause, the one with the fewest crashes, in
+// the order in which the causes came.
+func grouped(list []*suspect) []*suspect {
+	var out []*suspect
+	by := map[string]int{}
+	for _, s := range list {
+		i, ok := by[s.cause()]
+		if !ok {
+			i = len(out)
+			by[s.cause()] = i
+			out = append(out, s)
+			continue
+		}
+		seen := out[i].seen + s.seen
+		if len(s.scenario.Crashes) < len(out[i].scenario.Crashes) {
+			out[i] = s
+		}
+		out[i].seen = seen
+	}
+	return out
+}
+
+// A shrinker makes a scenario smaller as long as it fails in the same way: by
+// operations, each time with the fewest effects lost that will do.
+type shrinker struct {
+	target *Target
+	cfg    *Config
+	want   *suspect
+	sites  map[string]bool // that may be lost
+}
+
+func (sh *shrinker) shrink(ctx context.Context, s *suspect) *suspect {
+	sh.want, sh.sites = s, map[string]bool{}
+	for _, site := range s.sites() {
+		sh.sites[site] = true
+	}
+	best, ops := s, s.scenario.Ops
+	if again := sh.try(ops); again != nil {
+		best = again
+	}
+	for size := max(1, len(ops)/2); size > 0; {
+		shrunk := false
+		for at := len(ops); at > 0 && ctx.Err() == nil; at -= size {
+			fewer := slices.Delete(slices.Clone(ops), max(0, at-size), min(at, len(ops)))
+			if again := sh.try(fewer); again != nil {
+				best, ops, shrunk = again, fewer, true
+			}
+		}
+		if !shrunk || size > 1 {
+			size /= 2
+		}
+	}
+	best.seen = s.seen
+	return best
+}
+
+// try looks for the same failure in another workload: in its last operation, or
+// where that has come to its end.
+func (sh *shrinker) try(ops []string) *suspect {
+	plain := len(sh.want.scenario.Crashes) == 0
+	in := newInterner()
+	life := sh.target.apply(faultfs.NewSim(), sh.target.Model(), ops, plain, in)
+	if plain {
+		s := &suspect{scenario: Scenario{Ops: ops, Last: InWorkload}, failure: life.failed}
+		if life.failed == nil || life.failOp != len(ops)-1 || !sh.same(s) {
+			return nil
+		}
+		return s
+	}
+	if life.failed != nil {
+		return nil
+	}
+	t := &trial{shrinker: sh, life: life, explorer: newExplorer(sh.target, sh.cfg, in)}
+	t.explorer.reference = life.reference()
+	t.oracle = &oracle{target: sh.target, in: in, order: places(life.states), judged: map[question]*verdict{}}
+	cuts := powerCuts(life, sh.cfg.Model)
+	if sh.want.scenario.Crashes[0].Kill {
+		cuts = kills(life, sh.cfg.Model)
+	}
+	for j := range cuts {
+		if j.op == len(ops)-1 {
+			t.cut(j)
+		}
+	}
+	return t.best
+}
+
+// same tells whether a failure is the one that is being shrunk, with no more
+// lost than that had lost.
+func (sh *shrinker) same(s *suspect) bool {
+	want := sh.want
+	if s.failure.Kind != want.failure.Kind || s.scenario.Last != want.scenario.Last ||
+		len(s.scenario.Crashes) != len(want.scenario.Crashes) {
+		return false
+	}
+	for i, c := range s.scenario.Crashes {
+		if w := want.scenario.Crashes[i]; c.In != w.In || c.Kill != w.Kill {
+			return false
+		}
+	}
+	for _, site := range s.sites() {
+		if !sh.sites[site] {
+			return false
+		}
+	}
+	return len(sh.sites) > 0 && s.lost() > 0 || len(sh.sites) == 0 && s.lastOf() == want.lastOf()
+}
+
+// trial explores the last operation of one workload.
+type trial struct {
+	*shrinker
+	life     *session
+	explorer *explorer
+	oracle   *oracle
+	best     *suspect
+}
+
+func (t *trial) cut(j *job) {
+	level, probe := t.cfg.level(), true
+	if len(t.want.scenario.Crashes) == 1 && t.want.scenario.Last == InRecovery {
+		level, probe = recovered, false
+	}
+	if j.kill {
+		v := &visit{state: noState}
+		t.explorer.explore(v, j.Kill(), level, probe)
+		t.judge(j, v, newLossSet(len(j.Pending)), level)
+		return
+	}
+	most := len(t.want.scenario.Crashes[0].Lost)
+	if t.best != nil {
+		most = len(t.best.scenario.Crashes[0].Lost) - 1
+	}
+	may := func(i int) bool { return t.sites[siteOf(j.Pending[i]).String()] }
+	for _, lost := range closedSets(j.Needs, most, may) {
+		sim := j.Image(lost.kept)
+		if sim == nil {
+			continue
+		}
+		v := t.explorer.visits.get(sim.Key())
+		t.explorer.explore(v, sim, level, probe)
+		if t.judge(j, v, lost, level) {
+			return
+		}
+	}
+}
+
+func (t *trial) judge(j *job, v *visit, lost lossSet, level int) bool {
+	found := t.oracle.judge(v, j.allowed, level)
+	if found == nil {
+		return false
+	}
+	s := newSuspect(t.life, j, lost, found)
+	if !t.same(s) || t.best != nil && s.lost() >= t.best.lost() {
+		return false
+	}
+	t.best = s
+	return true
+}
