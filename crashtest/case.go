@@ -76,6 +76,22 @@ func (c *Case) Replay(t *Target) (string, *Failure, error) {
 	return p.report(&c.Scenario), p.failure, nil
 }
 
+// Check tells what in the case its target does not know.
+func (c *Case) Check(t *Target) error {
+	if _, ok := faultfs.ModelNamed(c.Model); !ok {
+		return fmt.Errorf("unknown model %q", c.Model)
+	}
+	for _, op := range c.Scenario.Ops {
+		if op == Reopen {
+			continue
+		}
+		if err := t.Check(op); err != nil {
+			return fmt.Errorf("op %q: %w", op, err)
+		}
+	}
+	return nil
+}
+
 // MarshalText gives the text form.
 func (c *Case) MarshalText() ([]byte, error) {
 	var b bytes.Buffer

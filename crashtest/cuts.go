@@ -120,10 +120,8 @@ func siteOf(e *faultfs.Effect) site { return site{e.Op.Kind, e.Kind, e.Op.Stack}
 
 // lastSite is the site of the last operation on the disk before a cut.
 func (s *session) lastSite(at int) site {
-	for at--; at >= 0; at-- {
-		if op := &s.trace.Ops[at]; !op.Kind.IsMark() {
-			return site{op: op.Kind, stack: op.Stack}
-		}
+	if op := s.trace.Last(at); op != nil {
+		return site{op: op.Kind, stack: op.Stack}
 	}
 	return site{}
 }

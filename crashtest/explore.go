@@ -80,7 +80,7 @@ func (e *explorer) explore(v *visit, sim *faultfs.Sim, level int, probe bool) {
 	}
 	s := e.target.recover(sim, e.in)
 	if v.level == unseen {
-		v.failed, v.state, v.last = s.failed, s.shown, s.lastSite(len(s.trace.Ops))
+		v.failed, v.state, v.last = s.failed, s.shown, s.lastSite(s.trace.Len())
 		if s.failed == nil {
 			v.final = e.visits.get(sim.Key())
 		}

@@ -53,7 +53,7 @@ func (p *play) tellLife(b *strings.Builder, sc *Scenario, i int, life *session) 
 		name = "the recovered store is put to use"
 	}
 	fmt.Fprintf(b, "  %s, %s:\n", name, plural(n, "operation"))
-	cut := len(life.trace.Ops)
+	cut := life.trace.Len()
 	if i < len(p.cuts) {
 		cut = p.cuts[i].At
 	}
@@ -76,8 +76,8 @@ func (p *play) tellLife(b *strings.Builder, sc *Scenario, i int, life *session) 
 // answers counts the operations that have begun before a cut, and those that
 // have been answered.
 func (s *session) answers(at int) (begun, answered int) {
-	for _, op := range s.trace.Ops[:at] {
-		switch op.Kind {
+	for i := range at {
+		switch s.trace.Op(i).Kind {
 		case faultfs.MarkBegin:
 			begun++
 		case faultfs.MarkAck, faultfs.MarkFail:
@@ -88,21 +88,20 @@ func (s *session) answers(at int) (begun, answered int) {
 }
 
 func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
-	ops := life.trace.Ops
 	what := "the power fails"
 	if c.Kill {
 		what = "the process is killed"
 	}
 	cut := p.cuts[i].At
 	before := 0
-	for _, op := range ops[:cut] {
-		if !op.Kind.IsMark() {
+	for k := range cut {
+		if !life.trace.Op(k).Kind.IsMark() {
 			before++
 		}
 	}
 	fmt.Fprintf(b, "  %s after %s on the disk", what, plural(before, "operation"))
-	if cut < len(ops) && !ops[cut].Kind.IsMark() {
-		fmt.Fprintf(b, ", before: %s", &ops[cut])
+	if cut < life.trace.Len() && !life.trace.Op(cut).Kind.IsMark() {
+		fmt.Fprintf(b, ", before: %s", life.trace.Op(cut))
 	}
 	b.WriteString("\n")
 	switch lost := p.lost[i]; {
@@ -110,7 +109,7 @@ func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
 		return
 	case len(lost) == 0:
 		b.WriteString("    nothing is lost; what was done last:\n")
-		if op := lastOp(ops[:cut]); op != nil {
+		if op := life.trace.Last(cut); op != nil {
 			fmt.Fprintf(b, "      %s\n", op)
 			tellStack(b, op.Stack)
 		}
@@ -120,15 +119,6 @@ func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
 }
 
 var thisPackage = reflect.TypeFor[Case]().PkgPath()
-
-func lastOp(ops []faultfs.Op) *faultfs.Op {
-	for i := len(ops) - 1; i >= 0; i-- {
-		if !ops[i].Kind.IsMark() {
-			return &ops[i]
-		}
-	}
-	return nil
-}
 
 // tellLost names what was lost, the sectors of one write that lie together in one
 // line, and the callers that had asked for it.

@@ -2,53 +2,42 @@ package crashtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"crashsim/faultfs"
 )
 
-// Config says how a target is explored. What is not given is derived: see
-// [Config.Derive].
+// Config says how a target is explored. Begin with [Defaults].
 type Config struct {
 	Model     faultfs.Model
 	Seed      uint64
-	Ops       int // operations in the workload
+	Ops       int // operations in the workload, about
 	Workers   int // disks that are recovered from at once
 	MaxStates int // disks tried at one cut; where it leaves more they are sampled
-	Depth     int // crashes inside recovery, one in another; -1 is none
+	Depth     int // crashes inside recovery, one in another
 	// KeepGoing explores kills even when power cuts have shown a failure.
 	KeepGoing bool
-	// Progress is told now and then, from one goroutine at a time.
+	// Progress, if not nil, is told now and then, from one goroutine at a time.
 	Progress func(Progress)
 }
 
-// Defaults for what a Config does not give.
-const (
-	DefaultOps       = 90
-	DefaultMaxStates = 1 << 13
-	DefaultDepth     = 2
-)
+// Defaults gives a configuration that explores a store of a few files whole.
+func Defaults() Config {
+	return Config{
+		Model: faultfs.POSIX, Seed: 1, Ops: 90, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 13, Depth: 2,
+	}
+}
 
-// Derive fills in what is not given, except for the seed.
-func (c *Config) Derive() {
-	def := func(v *int, to int) {
-		if *v == 0 {
-			*v = to
-		}
-	}
-	def(&c.Ops, DefaultOps)
-	def(&c.Workers, runtime.GOMAXPROCS(0))
-	def(&c.MaxStates, DefaultMaxStates)
-	def(&c.Depth, DefaultDepth)
-	if c.Model.Name == "" {
-		c.Model = faultfs.POSIX
-	}
-	if c.Progress == nil {
-		c.Progress = func(Progress) {}
+func (c *Config) tell(p Progress) {
+	if c.Progress != nil {
+		c.Progress(p)
 	}
 }
 
@@ -82,16 +71,33 @@ type Result struct {
 	Interrupted bool
 }
 
+// Err is nil where the run passed, and otherwise says all that was found, for a
+// test to fail with.
+func (r *Result) Err() error {
+	if r.Verdict == Passed {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d findings, %d cuts not explored whole", r.Verdict, len(r.Findings), r.Capped)
+	for _, f := range r.Findings {
+		b.WriteString("\n\n" + f.Report)
+	}
+	return errors.New(b.String())
+}
+
 // Run explores a target: its workload as it is, then with a power cut at each
 // moment, then with its process killed at each. The result depends on the target
 // and on Model, Seed, Ops, MaxStates, Depth and KeepGoing, and on nothing else.
 // When ctx ends, what has begun is finished, and the result is of that much. An
 // error says that the target does not do the same twice ([ErrDiverged]).
 func Run(ctx context.Context, t *Target, cfg Config) (*Result, error) {
-	cfg.Derive()
+	return explore(ctx, t, cfg, t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+}
+
+func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
 	r := &runner{target: t, cfg: &cfg, in: newInterner(), result: &Result{}}
 	r.explorer = newExplorer(t, &cfg, r.in)
-	workload := r.plain(t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+	workload := r.plain(ops)
 	r.result.Workload = workload.ops
 	r.explorer.reference = workload.reference()
 	r.oracle = &oracle{target: t, in: r.in, order: places(workload.states), judged: map[question]*verdict{}}
@@ -122,7 +128,7 @@ type runner struct {
 }
 
 // level is how far the disks of the first crash are explored.
-func (c *Config) level() int { return twice + max(c.Depth, 0) }
+func (c *Config) level() int { return twice + c.Depth }
 
 // plain runs the workload with no crash at all. An operation at which the store
 // already differs from the reference is a suspect, and left out from there on.
@@ -172,7 +178,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 				r.do(j)
 				n := int(done.Add(1))
 				telling.Lock()
-				r.cfg.Progress(Progress{Phase: name, Done: n, Total: total, Unique: r.explorer.visits.len()})
+				r.cfg.tell(Progress{Phase: name, Done: n, Total: total, Unique: r.explorer.visits.len()})
 				telling.Unlock()
 			}
 		})

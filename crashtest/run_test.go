@@ -7,8 +7,10 @@ import (
 	"crashsim/crashtest"
 )
 
-func run(t *testing.T, f flaws, cfg crashtest.Config) *crashtest.Result {
+func run(t *testing.T, f flaws, ops int) *crashtest.Result {
 	t.Helper()
+	cfg := crashtest.Defaults()
+	cfg.Ops = ops
 	r, err := crashtest.Run(context.Background(), toyTarget(f), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -17,7 +19,7 @@ func run(t *testing.T, f flaws, cfg crashtest.Config) *crashtest.Result {
 }
 
 func TestSoundStorePasses(t *testing.T) {
-	r := run(t, flaws{}, crashtest.Config{Seed: 1, Ops: 20})
+	r := run(t, flaws{}, 20)
 	if r.Verdict != crashtest.Passed || len(r.Findings) != 0 {
 		t.Fatalf("%+v", r)
 	}
@@ -41,7 +43,7 @@ func TestFlawsAreFound(t *testing.T) {
 		"deaf":                  {flaws{deaf: true}, crashtest.WrongAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := run(t, c.flaws, crashtest.Config{Seed: 1, Ops: 30})
+			r := run(t, c.flaws, 30)
 			for _, f := range r.Findings {
 				t.Logf("%s\n%s", f.Kind, f.Report)
 			}

@@ -122,10 +122,10 @@ func (p *play) judge(o *oracle, allowed []stateID, shown bool, before faultfs.Ke
 func (p *play) crash(life *session, c Crash, m faultfs.Model) (*faultfs.Sim, []stateID, error) {
 	at := c.At
 	if at == AtEnd {
-		at = len(life.trace.Ops)
+		at = life.trace.Len()
 	}
-	if at > len(life.trace.Ops) || at < 0 {
-		return nil, nil, fmt.Errorf("%w: a cut after %d of %d operations", ErrDiverged, c.At, len(life.trace.Ops))
+	if at > life.trace.Len() || at < 0 {
+		return nil, nil, fmt.Errorf("%w: a cut after %d of %d operations", ErrDiverged, c.At, life.trace.Len())
 	}
 	cut, right := life.cutAt(m, at)
 	lost := newLossSet(len(cut.Pending))

@@ -43,7 +43,7 @@ func (t *Target) recover(sim *faultfs.Sim, in *interner) *session {
 		if err != nil {
 			return &Failure{Kind: Unreadable, Detail: err.Error()}
 		}
-		s.shown, s.shownPos = in.id(text), len(sim.Trace().Ops)
+		s.shown, s.shownPos = in.id(text), sim.Trace().Len()
 		return closed(store)
 	})
 	s.trace = sim.Trace()

@@ -2,6 +2,7 @@ package crashtest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -83,7 +84,7 @@ func (r *runner) findings(ctx context.Context) (list []*Finding, err error) {
 		})
 	}
 	for i := range groups {
-		r.cfg.Progress(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: r.explorer.visits.len()})
+		r.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: r.explorer.visits.len()})
 		next <- i
 	}
 	close(next)
@@ -118,6 +119,50 @@ func grouped(list []*suspect) []*suspect {
 		out[i].seen = seen
 	}
 	return out
+}
+
+// Shrink looks for the smallest form of the case, on the store as it is now, and
+// gives nil where the failure does not come any more. A case that cannot be
+// replayed as it stands, since the store has changed, is looked for anew in its
+// own workload.
+func (c *Case) Shrink(ctx context.Context, t *Target, cfg Config) (*Case, error) {
+	s, err := c.suspect(t, cfg.Model)
+	if err != nil && !errors.Is(err, ErrDiverged) {
+		return nil, err
+	}
+	if s == nil {
+		result, err := explore(ctx, t, cfg, c.Scenario.Ops)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range result.Findings {
+			if f.Kind == c.Kind {
+				return f.Case, nil
+			}
+		}
+		return nil, nil
+	}
+	return newCase(t, &cfg, (&shrinker{target: t, cfg: &cfg}).shrink(ctx, s))
+}
+
+// suspect carries a case out for what a scenario in a file does not say: who
+// asked for what was lost.
+func (c *Case) suspect(t *Target, m faultfs.Model) (*suspect, error) {
+	p, err := c.Scenario.play(t, m)
+	if err != nil || p.failure == nil || p.failure.Kind != c.Kind {
+		return nil, err
+	}
+	s := &suspect{scenario: c.Scenario, failure: p.failure, seen: 1}
+	s.scenario.Crashes = slices.Clone(c.Scenario.Crashes)
+	for i := range s.scenario.Crashes {
+		crash := &s.scenario.Crashes[i]
+		crash.last = p.lives[i].lastSite(p.cuts[i].At)
+		crash.Lost = nil
+		for _, e := range p.lost[i] {
+			crash.Lost = append(crash.Lost, LostEffect{e.At, e.Part, siteOf(e)})
+		}
+	}
+	return s, nil
 }
 
 // A shrinker makes a scenario smaller as long as it fails in the same way: by

@@ -70,7 +70,7 @@ func (c *content) overwrite(own *owner, p []byte, off int64) {
 
 // resize sets the size; what is cut off is gone, what is added is zeros.
 func (c *content) resize(own *owner, size int64) {
-	c.sum.Store(nil)
+	forget(&c.sum)
 	if size < c.size {
 		c.takePages(own)
 		full := int((size + pageSize - 1) / pageSize)
@@ -95,7 +95,7 @@ func (c *content) takePages(own *owner) {
 
 // take gives a page to change.
 func (c *content) take(own *owner, i int) *page {
-	c.sum.Store(nil)
+	forget(&c.sum)
 	c.takePages(own)
 	for len(c.pages) <= i {
 		c.pages = append(c.pages, nil)
@@ -106,7 +106,14 @@ func (c *content) take(own *owner, i int) *page {
 	case pg.own != own:
 		c.pages[i] = &page{own: own, b: slices.Clone(pg.b)}
 	default:
-		pg.sum.Store(nil)
+		forget(&pg.sum)
 	}
 	return c.pages[i]
+}
+
+// forget a sum, if there is one: looking is cheaper than storing.
+func forget(sum *atomic.Pointer[Key]) {
+	if sum.Load() != nil {
+		sum.Store(nil)
+	}
 }

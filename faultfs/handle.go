@@ -109,7 +109,8 @@ func (f *simFile) Write(p []byte) (int, error) {
 	if off+int64(len(p)) > maxFileSize {
 		return 0, f.fail("write", syscall.EFBIG)
 	}
-	f.sim.record(f.write(p, off))
+	op := f.write(p, off)
+	f.sim.record(&op)
 	f.off = off + int64(len(p))
 	return len(p), nil
 }
@@ -135,14 +136,15 @@ func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
 	if off+int64(len(p)) > maxFileSize {
 		return 0, f.fail("write", syscall.EFBIG)
 	}
-	f.sim.record(f.write(p, off))
+	op := f.write(p, off)
+	f.sim.record(&op)
 	return len(p), nil
 }
 
-func (f *simFile) write(p []byte, off int64) *Op {
+func (f *simFile) write(p []byte, off int64) Op {
 	s := f.sim
 	n := s.disk.edit(f.ino)
-	op := &Op{Kind: OpWrite, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, Data: s.trace.keep(p), OldSize: n.data.size}
+	op := Op{Kind: OpWrite, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, Data: s.trace.keep(p), OldSize: n.data.size}
 	n.data.writeAt(s.disk.own, p, off)
 	op.Size = n.data.size
 	return op

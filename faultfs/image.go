@@ -37,15 +37,15 @@ func (w *Walk) Pos() int { return w.pos }
 
 // Peek gives the next operation, nil at the end.
 func (w *Walk) Peek() *Op {
-	if w.pos == len(w.trace.Ops) {
+	if w.pos == w.trace.Len() {
 		return nil
 	}
-	return &w.trace.Ops[w.pos]
+	return w.trace.Op(w.pos)
 }
 
 // Next goes over one operation. There has to be one.
 func (w *Walk) Next() {
-	op := &w.trace.Ops[w.pos]
+	op := w.trace.Op(w.pos)
 	if op.Kind.IsSync() {
 		w.settle(op.Ino)
 	}

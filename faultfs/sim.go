@@ -47,7 +47,7 @@ func (s *Sim) Trace() *Trace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.trace
-	t.Ops = slices.Clip(t.Ops)
+	t.chunks = slices.Clip(t.chunks)
 	return &t
 }
 
@@ -97,14 +97,14 @@ func (s *Sim) Fail(client, index int, err error) { s.mark(MarkFail, client, inde
 func (s *Sim) mark(kind Kind, client, index int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trace.Ops = append(s.trace.Ops, Op{Kind: kind, Client: client, Index: index, Text: text})
+	*s.trace.add() = Op{Kind: kind, Client: client, Index: index, Text: text}
 }
 
 // record adds an operation and its callers, for whom the caller has to be the
 // exported method of Sim or simFile itself.
 func (s *Sim) record(op *Op) {
 	op.Stack = callers()
-	s.trace.Ops = append(s.trace.Ops, *op)
+	*s.trace.add() = *op
 }
 
 // walk finds the folder that a name is in, and its last part there. The root is

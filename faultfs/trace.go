@@ -3,9 +3,6 @@ package faultfs
 import (
 	"fmt"
 	"io/fs"
-	"runtime"
-	"strings"
-	"sync"
 )
 
 // Kind says what an [Op] is.
@@ -87,11 +84,40 @@ func (o *Op) String() string {
 // Trace is what was asked of one disk, in order, from a first state on. Traces
 // are only added to: what was recorded never changes.
 type Trace struct {
-	Ops []Op
+	chunks []*[chunkOps]Op
+	n      int
 
 	base    *disk     // the durable disk at the beginning, frozen
 	carried []*Effect // what was pending at the beginning: see Cut.Kill
 	slab    []byte    // where the next bytes are kept
+}
+
+const chunkOps = 32
+
+// Len is the number of operations, marks included.
+func (t *Trace) Len() int { return t.n }
+
+// Op gives one of them, counted from 0. It is not to be changed.
+func (t *Trace) Op(i int) *Op { return &t.chunks[i/chunkOps][i%chunkOps] }
+
+// Last gives the last operation before the i-th that is not a mark, nil if there
+// is none.
+func (t *Trace) Last(i int) *Op {
+	for i--; i >= 0; i-- {
+		if op := t.Op(i); !op.Kind.IsMark() {
+			return op
+		}
+	}
+	return nil
+}
+
+// add gives the place of the next operation.
+func (t *Trace) add() *Op {
+	if t.n == len(t.chunks)*chunkOps {
+		t.chunks = append(t.chunks, new([chunkOps]Op))
+	}
+	t.n++
+	return t.Op(t.n - 1)
 }
 
 // keep copies bytes into the trace, many writes to one allocation.
@@ -102,7 +128,7 @@ func (t *Trace) keep(p []byte) []byte {
 	}
 	if len(p) > cap(t.slab)-len(t.slab) {
 		t.slab = make([]byte, 0, slabSize>>3)
-		if len(t.Ops) > 16 {
+		if t.n > 16 {
 			t.slab = make([]byte, 0, slabSize)
 		}
 		if len(p) > cap(t.slab) {
@@ -112,70 +138,4 @@ func (t *Trace) keep(p []byte) []byte {
 	start := len(t.slab)
 	t.slab = append(t.slab, p...)
 	return t.slab[start:len(t.slab):len(t.slab)]
-}
-
-// Stack is the innermost callers of an operation, from the first outside this
-// package on. It is a comparable value; resolving it is left to [Stack.Frames].
-type Stack [4]uintptr
-
-// Frame is one caller: its function, and the source line as package path, file
-// and line ("crashsim/store/log.go:88"), the same on every machine.
-type Frame struct {
-	Func string // without the package path
-	Line string
-}
-
-// callers is called by record, which a method of Sim or simFile calls.
-func callers() (s Stack) {
-	runtime.Callers(4, s[:])
-	return s
-}
-
-// Package gives the path of the package that the frame is in.
-func (f Frame) Package() string { return f.Line[:strings.LastIndexByte(f.Line, '/')] }
-
-var frameCache sync.Map // Stack -> []Frame
-
-// Frames resolves a stack, leaving out what belongs to this package and to the
-// Go runtime.
-func (s Stack) Frames() []Frame {
-	if f, ok := frameCache.Load(s); ok {
-		return f.([]Frame)
-	}
-	n := 0
-	for n < len(s) && s[n] != 0 {
-		n++
-	}
-	var out []Frame
-	if n > 0 {
-		for iter := runtime.CallersFrames(s[:n]); ; {
-			f, more := iter.Next()
-			pkg, fn := splitFunc(f.Function)
-			if pkg != thisPackage && pkg != "runtime" && pkg != "" {
-				file := f.File[strings.LastIndexByte(f.File, '/')+1:]
-				out = append(out, Frame{Func: fn, Line: fmt.Sprintf("%s/%s:%d", pkg, file, f.Line)})
-			}
-			if !more {
-				break
-			}
-		}
-	}
-	frameCache.Store(s, out)
-	return out
-}
-
-var thisPackage = func() string {
-	pc, _, _, _ := runtime.Caller(0)
-	pkg, _ := splitFunc(runtime.FuncForPC(pc).Name())
-	return pkg
-}()
-
-// splitFunc parts "a/b/pkg.(*T).Name" at the dot after the package path.
-func splitFunc(name string) (pkg, fn string) {
-	slash := strings.LastIndexByte(name, '/') + 1
-	dot := strings.IndexByte(name[slash:], '.')
-	if dot < 0 {
-		return "", name
-	}
-	return name[:slash+dot], name[slash+dot+1:]
 }

@@ -1,0 +1,112 @@
+// Command crashsim explores what crashes do to a store. See the README.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"crashsim/crashtest"
+	"crashsim/examples/workerruntime"
+)
+
+// Exit codes.
+const (
+	exitPassed       = 0
+	exitFailed       = 1   // a bug was found in the store
+	exitUsage        = 2   // the command line or a file is wrong
+	exitBroken       = 3   // the harness cannot be believed
+	exitInconclusive = 4   // not everything was explored
+	exitInterrupted  = 130 // by SIGINT
+)
+
+// exitError is an error that says how the process ends.
+type exitError struct {
+	code int
+	err  error // nil where everything was said already
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+
+func usage(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second SIGINT ends the process at once
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// execute runs one command line and gives its exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitPassed
+	case !errors.As(err, &exit): // cobra's own: an unknown flag, say
+		exit = &exitError{exitUsage, fmt.Errorf("%w; see: crashsim help", err)}
+	}
+	if exit.err != nil {
+		_, _ = fmt.Fprintf(stderr, "crashsim: %s\n", strings.ReplaceAll(exit.err.Error(), "\n", " "))
+	}
+	return exit.code
+}
+
+func rootCommand() *cobra.Command {
+	run := runCommand()
+	root := &cobra.Command{
+		Use:   "crashsim",
+		Short: "explore every disk that a crash can leave, and what a store makes of it",
+		Long: `crashsim records what a store asks of its disk, works out every disk that a
+power cut could leave, recovers from each, and holds the result against a model
+that knows what was acknowledged.
+
+Without a command it does "crashsim run store".
+
+Exit codes: 0 passed; 1 a bug was found; 2 wrong usage; 3 the harness broke, or a
+replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
+130 interrupted.`,
+		Args:          run.Args,
+		RunE:          run.RunE,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	root.Flags().AddFlagSet(run.Flags())
+	root.AddCommand(run, replayCommand(), shrinkCommand(), listCommand())
+	return root
+}
+
+func version() string {
+	v := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return v + " " + runtime.Version()
+}
+
+func targetNamed(name string) (*crashtest.Target, error) {
+	var known []string
+	for _, t := range workerruntime.Targets() {
+		if t.Name == name {
+			return &t, nil
+		}
+		known = append(known, t.Name)
+	}
+	return nil, usage("unknown target %q: known are %s", name, strings.Join(known, ", "))
+}

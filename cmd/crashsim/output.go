@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"crashsim/crashtest"
+)
+
+// output tells how a run goes: to people as text, with a progress line where
+// that is a terminal; or to programs, one JSON object a line.
+type output struct {
+	out   io.Writer
+	json  *json.Encoder // nil: text
+	bar   *progressbar.ProgressBar
+	tty   io.Writer // nil: no terminal
+	phase string
+	begin time.Time
+	told  time.Time
+}
+
+func newOutput(out, errOut io.Writer, asJSON bool) *output {
+	o := &output{out: out, begin: time.Now()}
+	if asJSON {
+		o.json = json.NewEncoder(out)
+		o.json.SetEscapeHTML(false)
+	} else if f, ok := errOut.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		o.tty = f
+	}
+	return o
+}
+
+func (o *output) printf(format string, args ...any) { _, _ = fmt.Fprintf(o.out, format, args...) }
+
+func (o *output) object(v any) { _ = o.json.Encode(v) }
+
+func (o *output) start(t *crashtest.Target, f *runFlags) {
+	if o.json != nil {
+		o.object(struct {
+			Type      string `json:"type"`
+			Version   string `json:"version"`
+			Target    string `json:"target"`
+			Model     string `json:"model"`
+			Seed      uint64 `json:"seed"`
+			Ops       int    `json:"ops"`
+			Workers   int    `json:"workers"`
+			MaxStates int    `json:"max_states"`
+			Depth     int    `json:"depth"`
+			KeepGoing bool   `json:"keep_going"`
+			Artifacts string `json:"artifacts"`
+		}{"start", version(), t.Name, f.Model.Name, f.Seed, f.Ops, f.Workers, f.MaxStates, f.Depth, f.KeepGoing, f.artifacts})
+		return
+	}
+	o.printf("crashsim %s\n", version())
+	o.printf("target %s: %s\n", t.Name, t.Doc)
+	o.printf("seed %d, ops %d, workers %d, max-states %d, depth %d, model %s, artifacts %s\n\n",
+		f.Seed, f.Ops, f.Workers, f.MaxStates, f.Depth, f.Model.Name, f.artifacts)
+}
+
+// progress is called by the run. JSON has one object a second at most.
+func (o *output) progress(p crashtest.Progress) {
+	switch {
+	case o.json != nil:
+		if p.Phase == o.phase && time.Since(o.told) < time.Second {
+			return
+		}
+		o.told = time.Now()
+		o.object(struct {
+			Type    string  `json:"type"`
+			Phase   string  `json:"phase"`
+			Done    int     `json:"done"`
+			Total   int     `json:"total"`
+			Unique  int     `json:"unique_states"`
+			Seconds float64 `json:"seconds"`
+		}{"progress", p.Phase, p.Done, p.Total, p.Unique, time.Since(o.begin).Seconds()})
+	case o.tty != nil:
+		if p.Phase != o.phase {
+			o.endProgress()
+			o.bar = progressbar.NewOptions(p.Total, progressbar.OptionSetWriter(o.tty), progressbar.OptionClearOnFinish(),
+				progressbar.OptionSetWidth(24), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false))
+		}
+		o.bar.Describe(fmt.Sprintf("%s, %s disks", p.Phase, thousands(p.Unique)))
+		_ = o.bar.Set(p.Done)
+	}
+	o.phase = p.Phase
+}
+
+func (o *output) endProgress() {
+	if o.bar != nil {
+		_ = o.bar.Clear()
+		o.bar = nil
+	}
+}
+
+func (o *output) finding(n, of int, f *crashtest.Finding, path string) {
+	if o.json != nil {
+		o.object(struct {
+			Type      string   `json:"type"`
+			Number    int      `json:"number"`
+			Kind      string   `json:"kind"`
+			Seen      int      `json:"seen"`
+			Ops       []string `json:"ops"`
+			Report    string   `json:"report"`
+			Case      string   `json:"case"`
+			Reproduce string   `json:"reproduce"`
+		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, path, "crashsim replay " + path})
+		return
+	}
+	o.printf("FINDING %d of %d, seen on %s: %s  case: %s\n\n", n, of, disks(f.Seen), f.Report, path)
+}
+
+func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce string) {
+	if o.json != nil {
+		o.object(struct {
+			Type        string  `json:"type"`
+			Verdict     string  `json:"verdict"`
+			CrashPoints int     `json:"crash_points"`
+			States      int     `json:"states"`
+			Unique      int     `json:"unique_states"`
+			Recoveries  int     `json:"recoveries"`
+			Capped      int     `json:"capped"`
+			Findings    int     `json:"findings"`
+			Interrupted bool    `json:"interrupted"`
+			Seconds     float64 `json:"seconds"`
+		}{"summary", string(r.Verdict), r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped, len(r.Findings), r.Interrupted, took.Seconds()})
+		return
+	}
+	o.printf("%s: %d findings\n", strings.ToUpper(string(r.Verdict)), len(r.Findings))
+	o.printf("%d operations, %s crash points, %s states, %s unique, %s recoveries, %d capped, %.1f s\n", len(r.Workload),
+		thousands(r.CrashPoints), thousands(r.States), thousands(r.Unique), thousands(r.Recoveries), r.Capped, took.Seconds())
+	if r.Capped > 0 {
+		o.printf("capped: %d cuts leave more disks than --max-states; of these a sample was tried\n", r.Capped)
+	}
+	if r.Interrupted {
+		o.printf("interrupted: the figures are of what was explored until then\n")
+	}
+	if reproduce != "" {
+		o.printf("REPRODUCE: crashsim replay %s\n", reproduce)
+	}
+}
+
+func disks(n int) string {
+	if n == 1 {
+		return "1 disk"
+	}
+	return thousands(n) + " disks"
+}
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/cobra"
+
+	"crashsim/crashtest"
+	"crashsim/examples/workerruntime"
+	"crashsim/faultfs"
+)
+
+func replayCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "replay FILE",
+		Short: "repeat a finding from its case file",
+		Long: `Replay carries out what a case file says, without a search, and prints the
+report: the same as in the file, byte for byte, with exit code 1. Where the store
+comes through now the exit code is 0; where something else happens than the file
+says it is 3.`,
+		Example: "  crashsim replay crashsim-out/seedstore-1-01.case",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, t, err := readCase(args[0])
+			if err != nil {
+				return err
+			}
+			report, failure, err := c.Replay(t)
+			if errors.Is(err, crashtest.ErrDiverged) {
+				return &exitError{exitBroken, fmt.Errorf("%s: %w; to look for the failure anew: crashsim shrink %s", args[0], err, args[0])}
+			}
+			if err != nil {
+				return usage("%s: %w", args[0], err)
+			}
+			out := cmd.OutOrStdout()
+			_, _ = fmt.Fprint(out, report)
+			switch {
+			case failure == nil:
+				return nil
+			case report != c.Report:
+				_, _ = fmt.Fprintf(out, "\nthis differs from the file:\n%s", udiff.Unified("file", "now", c.Report, report))
+				return &exitError{exitBroken, fmt.Errorf("%s: the replay differs from the file; if the store has changed: crashsim shrink %s", args[0], args[0])}
+			}
+			_, _ = fmt.Fprintf(out, "REPRODUCE: crashsim replay %s\n", args[0])
+			return &exitError{code: exitFailed}
+		},
+	}
+}
+
+func shrinkCommand() *cobra.Command {
+	f := &runFlags{Config: crashtest.Defaults()}
+	output := ""
+	cmd := &cobra.Command{
+		Use:   "shrink FILE",
+		Short: "look for a smaller form of a finding, or find it again after a change",
+		Long: `Shrink looks for the smallest workload and the fewest lost effects that fail in
+the same way as a case file, on the store as it is now, and writes a new case
+file. Where the failure does not come any more it says so, with exit code 0.`,
+		Example: "  crashsim shrink crashsim-out/seedstore-1-01.case -o small.case",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			c, t, err := readCase(args[0])
+			if err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("seed") {
+				f.Seed = c.Seed
+			}
+			small, err := c.Shrink(cmd.Context(), t, f.Config)
+			if err != nil {
+				return &exitError{exitBroken, err}
+			}
+			out := cmd.OutOrStdout()
+			if small == nil {
+				_, _ = fmt.Fprintln(out, "the failure does not come any more: the store comes through")
+				return nil
+			}
+			if output == "" {
+				output = args[0]
+			}
+			if err := writeCase(output, small); err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(out, "%s\n%d operations, before %d\nREPRODUCE: crashsim replay %s\n",
+				small.Report, len(small.Scenario.Ops), len(c.Scenario.Ops), output)
+			return &exitError{code: exitFailed}
+		},
+	}
+	f.searchFlags(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write (default: the case file itself)")
+	return cmd
+}
+
+func listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "list targets and persistence models",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			_, _ = fmt.Fprintln(out, "targets:")
+			for _, t := range workerruntime.Targets() {
+				_, _ = fmt.Fprintf(out, "  %-10s %s\n", t.Name, t.Doc)
+			}
+			_, _ = fmt.Fprintln(out, "models:")
+			for _, m := range faultfs.Models() {
+				_, _ = fmt.Fprintf(out, "  %-10s %s\n  %-10s source: %s\n", m.Name, m.Doc, "", m.Source)
+			}
+			return nil
+		},
+	}
+}

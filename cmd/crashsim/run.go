@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"crashsim/crashtest"
+	"crashsim/faultfs"
+)
+
+const (
+	maxOps     = 100_000
+	maxWorkers = 4096
+	maxStates  = 1 << 24
+	maxDepth   = 8
+)
+
+type runFlags struct {
+	crashtest.Config
+	model     string
+	json      bool
+	artifacts string
+}
+
+func runCommand() *cobra.Command {
+	f := &runFlags{Config: crashtest.Defaults()}
+	cmd := &cobra.Command{
+		Use:   "run [TARGET]",
+		Short: "explore a target (store, if none is given)",
+		Long: `Run records a workload on a target, makes every disk that a power cut or a kill
+could leave at each moment of it, recovers from each, crashes inside recovery
+included, and judges what comes back. What it finds is shrunk and written to the
+artifacts folder, one case file for each cause.`,
+		Example: `  crashsim run seedstore
+  crashsim run store --seed 7 --ops 40`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "store"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return f.run(cmd, name)
+		},
+	}
+	f.searchFlags(cmd)
+	fl := cmd.Flags()
+	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
+	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore kills even when power cuts have shown a failure")
+	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, summary")
+	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the case files of what is found")
+	return cmd
+}
+
+// searchFlags are those that run and shrink have in common.
+func (f *runFlags) searchFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.Uint64Var(&f.Seed, "seed", f.Seed, "what everything random comes from")
+	fl.IntVar(&f.Workers, "workers", f.Workers, "disks that are recovered from at once; changes no result")
+	fl.IntVar(&f.MaxStates, "max-states", f.MaxStates, "disks tried at one cut; where it leaves more they are sampled, and the run is inconclusive")
+	fl.StringVar(&f.model, "model", faultfs.POSIX.Name, "persistence model: see crashsim list")
+	fl.IntVar(&f.Depth, "depth", f.Depth, "crashes inside recovery, one in another")
+}
+
+func (f *runFlags) check() error {
+	for _, c := range []struct {
+		flag          string
+		value, lo, hi int
+	}{
+		{"ops", f.Ops, 1, maxOps}, {"workers", f.Workers, 1, maxWorkers},
+		{"max-states", f.MaxStates, 1, maxStates}, {"depth", f.Depth, 0, maxDepth},
+	} {
+		if c.value < c.lo || c.value > c.hi {
+			return usage("--%s %d: give a number from %d to %d", c.flag, c.value, c.lo, c.hi)
+		}
+	}
+	m, ok := faultfs.ModelNamed(f.model)
+	if !ok {
+		return usage("unknown model %q: see crashsim list", f.model)
+	}
+	f.Model = m
+	return nil
+}
+
+func (f *runFlags) run(cmd *cobra.Command, name string) error {
+	target, err := targetNamed(name)
+	if err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	dir, err := openArtifacts(f.artifacts)
+	if err != nil {
+		return err
+	}
+	defer dir.done()
+	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
+	out.start(target, f)
+	f.Progress = out.progress
+	begin := time.Now()
+	result, err := crashtest.Run(cmd.Context(), target, f.Config)
+	out.endProgress()
+	if err != nil {
+		return &exitError{exitBroken, err}
+	}
+	last := ""
+	for i, finding := range result.Findings {
+		path := filepath.Join(f.artifacts, fmt.Sprintf("%s-%d-%02d.case", target.Name, f.Seed, i+1))
+		if err := writeCase(path, finding.Case); err != nil {
+			return err
+		}
+		if last == "" {
+			last = path
+		}
+		out.finding(i+1, len(result.Findings), finding, path)
+	}
+	out.summary(result, time.Since(begin), last)
+	return exitOf(result)
+}
+
+func exitOf(r *crashtest.Result) error {
+	switch {
+	case r.Interrupted:
+		return &exitError{code: exitInterrupted}
+	case r.Verdict == crashtest.Failed:
+		return &exitError{code: exitFailed}
+	case r.Verdict == crashtest.Inconclusive:
+		return &exitError{code: exitInconclusive}
+	}
+	return nil
+}
+
+// artifacts is a folder that can be written to.
+type artifacts struct {
+	dir  string
+	made bool
+}
+
+// openArtifacts makes the folder, and tries it before the work and not after.
+func openArtifacts(dir string) (*artifacts, error) {
+	_, err := os.Stat(dir)
+	a := &artifacts{dir: dir, made: errors.Is(err, os.ErrNotExist)}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, usage("--artifacts: %w: give a folder that can be written to", err)
+	}
+	f, err := os.CreateTemp(dir, ".crashsim-")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return nil, usage("--artifacts: %w: give a folder that can be written to", err)
+	}
+	return a, nil
+}
+
+// done takes a folder away that was made and not needed.
+func (a *artifacts) done() {
+	if a.made {
+		_ = os.Remove(a.dir) // which fails where there is something in it
+	}
+}
+
+// writeCase writes a case file whole or not at all.
+func writeCase(path string, c *crashtest.Case) error {
+	text, err := c.MarshalText()
+	if err != nil {
+		return &exitError{exitBroken, err}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".crashsim-")
+	if err != nil {
+		return usage("%w: the case cannot be written", err)
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return usage("%w: the case cannot be written", err)
+	}
+	return nil
+}
+
+// readCase reads a case file, and finds its target.
+func readCase(path string) (*crashtest.Case, *crashtest.Target, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, usage("%w: give a case file, such as a run leaves in its artifacts folder", err)
+	}
+	var c crashtest.Case
+	if err := c.UnmarshalText(text); err != nil {
+		return nil, nil, usage("%s: %w", path, err)
+	}
+	t, err := targetNamed(c.Target)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := c.Check(t); err != nil {
+		return nil, nil, usage("%s: %w", path, err)
+	}
+	return &c, t, nil
+}
