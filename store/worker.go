@@ -1,0 +1,111 @@
+package store
+
+import (
+	"errors"
+	"path"
+)
+
+// createWorker makes a worker. Its snapshot is what says that it is there, so
+// that comes last; the folder's own name is synced after all of it, so that a
+// crash leaves no name of a folder that was acknowledged to be whole.
+func (s *Store) createWorker(op, id string, snapshot []byte) error {
+	w := &worker{dir: s.workerDir(id)}
+	if err := s.fsys.Mkdir(w.dir, 0o777); err != nil {
+		return ioError(op, w.dir, err)
+	}
+	err := s.fillWorker(op, w, snapshot)
+	if err != nil {
+		s.failed = errors.Join(s.failed, errLeft, err) // a folder that is no worker, for Open to set aside
+		return err
+	}
+	s.workers[id] = w
+	return nil
+}
+
+func (s *Store) fillWorker(op string, w *worker, snapshot []byte) (err error) {
+	w.transcript, err = openLog(s.fsys, op, path.Join(w.dir, transcriptFile), entryKey)
+	if err != nil {
+		return err
+	}
+	// With the snapshot's, the transcript's name becomes durable.
+	if err := s.replace(op, w.snapshotPath(), snapshot); err != nil {
+		return err
+	}
+	// The folder's.
+	if err := s.fsys.SyncDir(s.workersPath()); err != nil {
+		return s.writeError(op, s.workersPath(), errors.Join(errSync, err))
+	}
+	return nil
+}
+
+// recoverWorkers opens every worker, and sets aside what is none.
+func (s *Store) recoverWorkers(snapshot *RuntimeSnapshot) error {
+	list, err := s.fsys.ReadDir(s.workersPath())
+	if err != nil {
+		return s.missingWorkers(err)
+	}
+	aside := false
+	for _, e := range list {
+		dir := path.Join(s.workersPath(), e.Name())
+		if !e.IsDir() {
+			return corrupt(opOpen, dir, "not a folder")
+		}
+		why, err := s.recoverWorker(dir)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			aside = true
+			if err := s.setAside(snapshot, dir, why); err != nil {
+				return err
+			}
+		}
+	}
+	if len(list) == 0 && !aside {
+		return nil // what is empty has no entries to lose
+	}
+	// The workers' folders, and that those set aside are gone.
+	return s.syncDir(s.workersPath())
+}
+
+// recoverWorker opens a worker, or says why it has to be set aside.
+func (s *Store) recoverWorker(dir string) (why string, err error) {
+	if err := s.removeTemps(dir); err != nil {
+		return "", err
+	}
+	w := &worker{dir: dir}
+	var snapshot WorkerSnapshot
+	switch err := readJSON(s.fsys, opOpen, w.snapshotPath(), &snapshot); {
+	case errors.Is(err, ErrMissing):
+		return "no " + workerFile, nil
+	case errors.Is(err, ErrCorrupt):
+		return workerFile + " is not JSON", nil
+	case err != nil:
+		return "", err
+	}
+	if err := s.checkStoredWorker(&snapshot, w.snapshotPath(), dir); err != nil {
+		return "", err
+	}
+	// A transcript that is not there was never acknowledged, or is from a
+	// writer that never made its name durable.
+	if w.transcript, err = openLog(s.fsys, opOpen, path.Join(dir, transcriptFile), entryKey); err != nil {
+		return "", err
+	}
+	// The names of the snapshot and of the transcript.
+	if err := s.syncDir(dir); err != nil {
+		return "", err
+	}
+	s.workers[snapshot.WorkerID] = w
+	return "", nil
+}
+
+func (s *Store) missingWorkers(err error) error {
+	info, statErr := s.fsys.Stat(s.workersPath())
+	switch {
+	case statErr != nil:
+		return &Error{Op: opOpen, Path: s.workersPath(), Kind: ErrMissing, Err: err}
+	case !info.IsDir():
+		return corrupt(opOpen, s.workersPath(), "not a folder")
+	}
+	return ioError(opOpen, s.workersPath(), err)
+}
