@@ -1,0 +1,23 @@
+package workerruntime
+
+// Sizes of what generated workloads write, in bytes. What is written between two
+// syncs is torn in sectors: k of them leave up to 2^k disks, so they bound what
+// one operation costs to explore. They are chosen so that no file is written
+// with more than maxPending bytes, JSON and all.
+const (
+	maxPending = 11 * 512
+
+	bundle1Min, bundle1Max = 1000, 2000 // the large config bundle, b1
+	bundle2Min, bundle2Max = 200, 500   // the small one, b2
+	workerMin, workerMax   = 300, 1500
+	eventMin, eventMax     = 100, 1200
+	entryMin, entryMax     = 100, 1200
+	sizeStep               = 100
+
+	// What the caller keeps of its own diagnostics: the latest.
+	maxDiagnostics = 2
+
+	// What Check lets people ask for.
+	minSize, maxSize = 48, 1 << 16
+	maxDiagnoseBytes = 200
+)

@@ -1,0 +1,157 @@
+package workerruntime
+
+import (
+	"errors"
+
+	"crashsim/crashtest"
+	"crashsim/examples/seedstore"
+	"crashsim/faultfs"
+	"crashsim/model"
+	"crashsim/store"
+)
+
+// Targets gives the production store and the seed's design.
+func Targets() []crashtest.Target {
+	return []crashtest.Target{
+		target("store", "the production store of a worker runtime", openStore),
+		target("seedstore", "its design as first written, faults and all", openSeed),
+	}
+}
+
+func target(name, doc string, open func(faultfs.FS) (crashtest.Store, error)) crashtest.Target {
+	return crashtest.Target{
+		Name: name, Doc: doc, Open: open, Model: newModel,
+		Generate: Generate, Probes: probes, Check: Check, Idempotent: true,
+	}
+}
+
+// options are those of a process that is the same in each of its lives: its id
+// goes into file names, and a trace has to be the same each time.
+func options(rt int) store.Options {
+	return store.Options{RuntimeID: runtimeAliases[rt].ID, ProcessID: 1}
+}
+
+// closer is a store with its callers' interface.
+type closer interface {
+	runtimeStore
+	Close() error
+}
+
+// process is one process that owns both runtimes.
+type process[S closer] struct {
+	callers []*caller[S]
+}
+
+func openStore(fsys faultfs.FS) (crashtest.Store, error) {
+	return openProcess(func(rt int) (*store.Store, store.State, error) {
+		s, err := store.Open(fsys, options(rt))
+		if err != nil {
+			return nil, store.State{}, err
+		}
+		state, err := s.Load()
+		return s, state, err
+	})
+}
+
+// openSeed takes the state that opening gives: the seed's own Load fails on a
+// store that has no event yet.
+func openSeed(fsys faultfs.FS) (crashtest.Store, error) {
+	return openProcess(func(rt int) (*seedstore.Store, store.State, error) {
+		s, err := seedstore.Open(fsys, options(rt))
+		if err != nil {
+			return nil, store.State{}, err
+		}
+		return s, s.Opened(), nil
+	})
+}
+
+func openProcess[S closer](open func(rt int) (S, store.State, error)) (crashtest.Store, error) {
+	p := &process[S]{}
+	for rt := range runtimes {
+		s, state, err := open(rt)
+		if err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+		c := &caller[S]{rt: rt, store: s}
+		p.callers = append(p.callers, c)
+		if err := c.start(state); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	return p, nil
+}
+
+func (p *process[S]) Apply(op string) (string, error) { return apply(p.callers, op) }
+
+func (p *process[S]) State() (string, error) {
+	text, err := states(p.callers)
+	return string(text), err
+}
+
+func (p *process[S]) Close() error {
+	var errs []error
+	for _, c := range p.callers {
+		errs = append(errs, c.store.Close())
+	}
+	p.callers = nil
+	return errors.Join(errs...)
+}
+
+func apply[S runtimeStore](callers []*caller[S], op string) (string, error) {
+	o, err := parse(op)
+	if err != nil {
+		return "", err
+	}
+	return callers[o.rt].apply(o)
+}
+
+// reference is both runtimes in memory.
+type reference struct {
+	callers []*caller[*model.Runtime]
+}
+
+func newModel() crashtest.Model {
+	r := &reference{}
+	for rt := range runtimes {
+		m, err := model.New(runtimeAliases[rt].ID, nil, store.Limits{})
+		c := &caller[*model.Runtime]{rt: rt, store: m}
+		if err == nil {
+			var state store.State
+			if state, err = m.Load(); err == nil {
+				err = c.start(state)
+			}
+		}
+		if err != nil {
+			panic(err) // the reference has nothing that can fail
+		}
+		r.callers = append(r.callers, c)
+	}
+	return r
+}
+
+// Apply answers an error as such: the store is held against it all the same.
+func (r *reference) Apply(op string) string {
+	answer, err := apply(r.callers, op)
+	if err != nil {
+		return "the reference fails: " + err.Error()
+	}
+	return answer
+}
+
+func (r *reference) State() string {
+	text, err := states(r.callers)
+	if err != nil {
+		panic(err) // as above
+	}
+	return string(text)
+}
+
+func (r *reference) Clone() crashtest.Model {
+	c := &reference{}
+	for _, own := range r.callers {
+		next := *own
+		next.store = own.store.Clone()
+		c.callers = append(c.callers, &next)
+	}
+	return c
+}
