@@ -3,6 +3,7 @@ package crashtest
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -101,7 +102,7 @@ func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
 	}
 	fmt.Fprintf(b, "  %s after %s on the disk", what, plural(before, "operation"))
 	if cut < life.trace.Len() && !life.trace.Op(cut).Kind.IsMark() {
-		fmt.Fprintf(b, ", before: %s", life.trace.Op(cut))
+		fmt.Fprintf(b, ", before: %s", brief(life.trace.Op(cut).String()))
 	}
 	b.WriteString("\n")
 	switch lost := p.lost[i]; {
@@ -110,7 +111,7 @@ func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
 	case len(lost) == 0:
 		b.WriteString("    nothing is lost; what was done last:\n")
 		if op := life.trace.Last(cut); op != nil {
-			fmt.Fprintf(b, "      %s\n", op)
+			fmt.Fprintf(b, "      %s\n", brief(op.String()))
 			tellStack(b, op.Stack)
 		}
 	default:
@@ -135,7 +136,7 @@ func tellLost(b *strings.Builder, lost []*faultfs.Effect) {
 		}
 		whole := *first
 		whole.Len = end - first.Off
-		fmt.Fprintf(b, "      %s\n", &whole)
+		fmt.Fprintf(b, "      %s\n", brief(whole.String()))
 		if n == len(lost) || lost[n].Op != first.Op {
 			tellStack(b, first.Op.Stack)
 		}
@@ -155,7 +156,7 @@ func tellStack(b *strings.Builder, s faultfs.Stack) {
 func (p *play) tellFailure(b *strings.Builder) {
 	f := p.failure
 	if f.Detail != "" {
-		fmt.Fprintf(b, "  it answers: %s\n", f.Detail)
+		fmt.Fprintf(b, "  it answers: %s\n", brief(f.Detail))
 	}
 	if len(p.allowed) > 0 && f.Want == "" {
 		fmt.Fprintf(b, "  right would be the state after %s\n", p.placesOf(p.allowed))
@@ -195,6 +196,13 @@ func (p *play) placesOf(ids []stateID) string {
 	}
 	return strings.Join(names, " or ")
 }
+
+// brief leaves out the middle of names that are too long to read.
+func brief(text string) string {
+	return longName.ReplaceAllStringFunc(text, func(name string) string { return name[:20] + "..." + name[len(name)-8:] })
+}
+
+var longName = regexp.MustCompile(`[A-Za-z0-9_-]{48,}`)
 
 // shorten keeps an operation to one line of a screen.
 func shorten(op string) string {

@@ -29,16 +29,22 @@ func newSuspect(workload *session, j *job, lost lossSet, v *verdict) *suspect {
 	return &suspect{scenario: Scenario{Ops: workload.ops[:j.op+1], Crashes: v.path, Last: v.last}, failure: v.failure, seen: 1}
 }
 
-// sites are those of everything that was lost.
-func (s *suspect) sites() []string {
+// sites are those of what a crash has lost.
+func (c *Crash) sites() []string {
 	var list []string
-	for _, c := range s.scenario.Crashes {
-		for _, l := range c.Lost {
-			list = append(list, l.site.String())
-		}
+	for _, l := range c.Lost {
+		list = append(list, l.site.String())
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// lastCrash is the one that the failure follows, nil where there is none.
+func (s *suspect) lastCrash() *Crash {
+	if n := len(s.scenario.Crashes); n > 0 {
+		return &s.scenario.Crashes[n-1]
+	}
+	return nil
 }
 
 func (s *suspect) lost() (n int) {
@@ -48,25 +54,22 @@ func (s *suspect) lost() (n int) {
 	return n
 }
 
-// cause is what makes two failures one: what went wrong, and what was lost, by
-// the lines that had asked for it; where nothing was lost, what was done last.
+// cause is what makes two failures one: what went wrong, and what the crash
+// before it lost, by the lines that had asked for it; where nothing was lost,
+// what was done last.
 func (s *suspect) cause() string {
-	sites := s.sites()
-	if len(sites) == 0 {
-		return string(s.failure.Kind) + " after " + s.lastOf()
+	kind := string(s.failure.Kind)
+	c := s.lastCrash()
+	switch {
+	case c == nil && len(s.scenario.Ops) == 0:
+		return kind + " at once"
+	case c == nil:
+		verb, _, _ := strings.Cut(s.scenario.Ops[len(s.scenario.Ops)-1], " ")
+		return kind + " in " + verb
+	case len(c.Lost) == 0:
+		return kind + " after " + c.last.String()
 	}
-	return string(s.failure.Kind) + " without " + strings.Join(sites, ", ")
-}
-
-func (s *suspect) lastOf() string {
-	if n := len(s.scenario.Crashes); n > 0 {
-		return s.scenario.Crashes[n-1].last.String()
-	}
-	if len(s.scenario.Ops) == 0 {
-		return "open"
-	}
-	verb, _, _ := strings.Cut(s.scenario.Ops[len(s.scenario.Ops)-1], " ")
-	return verb
+	return kind + " without " + strings.Join(c.sites(), ", ")
 }
 
 // findings shrinks what was found, one of each cause, and puts together what
@@ -171,13 +174,19 @@ type shrinker struct {
 	target *Target
 	cfg    *Config
 	want   *suspect
-	sites  map[string]bool // that may be lost
+	first  map[string]bool // the sites that may be lost in the first crash
+	last   map[string]bool // and those in the last
 }
 
 func (sh *shrinker) shrink(ctx context.Context, s *suspect) *suspect {
-	sh.want, sh.sites = s, map[string]bool{}
-	for _, site := range s.sites() {
-		sh.sites[site] = true
+	sh.want, sh.first, sh.last = s, map[string]bool{}, map[string]bool{}
+	if c := s.lastCrash(); c != nil {
+		for _, site := range s.scenario.Crashes[0].sites() {
+			sh.first[site] = true
+		}
+		for _, site := range c.sites() {
+			sh.last[site] = true
+		}
 	}
 	best, ops := s, s.scenario.Ops
 	if again := sh.try(ops); again != nil {
@@ -243,12 +252,11 @@ func (sh *shrinker) same(s *suspect) bool {
 			return false
 		}
 	}
-	for _, site := range s.sites() {
-		if !sh.sites[site] {
-			return false
-		}
+	c := s.lastCrash()
+	if c == nil || len(sh.last) == 0 {
+		return s.cause() == want.cause()
 	}
-	return len(sh.sites) > 0 && s.lost() > 0 || len(sh.sites) == 0 && s.lastOf() == want.lastOf()
+	return len(c.Lost) > 0 && !slices.ContainsFunc(c.sites(), func(site string) bool { return !sh.last[site] })
 }
 
 // trial explores the last operation of one workload.
@@ -275,7 +283,7 @@ func (t *trial) cut(j *job) {
 	if t.best != nil {
 		most = len(t.best.scenario.Crashes[0].Lost) - 1
 	}
-	may := func(i int) bool { return t.sites[siteOf(j.Pending[i]).String()] }
+	may := func(i int) bool { return t.first[siteOf(j.Pending[i]).String()] }
 	for _, lost := range closedSets(j.Needs, most, may) {
 		sim := j.Image(lost.kept)
 		if sim == nil {
