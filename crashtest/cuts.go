@@ -99,15 +99,7 @@ type LostEffect struct {
 	site site
 }
 
-func lostEffects(cut *faultfs.Cut, lost lossSet) []LostEffect {
-	list := make([]LostEffect, 0, lost.len())
-	for i, e := range cut.Pending {
-		if lost.has(i) {
-			list = append(list, LostEffect{e.At, e.Part, siteOf(e)})
-		}
-	}
-	return list
-}
+func lostEffect(e *faultfs.Effect) LostEffect { return LostEffect{e.At, e.Part, siteOf(e)} }
 
 // A site is what was asked of the disk, and by whom.
 type site struct {

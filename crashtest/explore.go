@@ -17,7 +17,8 @@ type explorer struct {
 	seed      uint64
 	in        *interner
 	reference map[stateID]Model // the states that probes can start from
-	visits    visits
+	visits    table[visit]
+	cuts      table[aftermath]
 }
 
 func newExplorer(t *Target, cfg *Config, in *interner) *explorer {
@@ -36,30 +37,50 @@ type visit struct {
 	final  *visit // the disk after recovery
 	last   site   // what recovery did last
 
-	crashes []branch // disks that a crash in the recovery, or after it, leaves
-	counts  counts
+	crashes []branch // in the recovery, or after it
 
-	probes      []branch // and a crash while the store is in use again
-	probeCounts counts
+	probes      []branch // and while the store is in use again
 	probeFail   *Failure
 	probeStates []stateID
 }
 
-// A branch is a disk that a crash at some cut leaves.
+// A branch is a crash at some cut of a life.
 type branch struct {
-	to     *visit
-	at     int // the cut, as a place in the trace
-	lost   []LostEffect
-	last   site      // what was done last before it
-	after  bool      // recovery had come to its end: what it showed has to stay
-	states []stateID // in probes: what may be recovered
+	*aftermath
+	at      int          // the cut, as a place in the trace
+	pending []LostEffect // at it
+	last    site         // what was done last before it
+	after   bool         // recovery had come to its end: what it showed has to stay
+	states  []stateID    // in probes: what may be recovered
 }
 
-// counts are of disks that were made, equal ones counted each time, and of cuts
-// that left more of them than were tried.
-type counts struct{ states, capped int }
+func (b *branch) lost(set lossSet) []LostEffect {
+	list := make([]LostEffect, 0, set.len())
+	for i, e := range b.pending {
+		if set.has(i) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
 
-func (c *counts) add(o counts) { c.states += o.states; c.capped += o.capped }
+// An aftermath is what a crash at a cut leaves, each different disk once, those
+// that lose least first. Equal cuts share it, so that what many recoveries come
+// to alike is made once.
+type aftermath struct {
+	mu     sync.Mutex
+	disks  []left
+	made   int  // equal ones counted each time
+	capped bool // there are more, and these are a sample
+
+	level  int // to which the disks are explored
+	probed bool
+}
+
+type left struct {
+	visit *visit
+	lost  lossSet
+}
 
 // How much is done with a disk: recovery; that, and recovery from the disk that
 // it leaves; and from there on, crashes inside recovery, one in another.
@@ -71,13 +92,14 @@ const (
 
 // explore recovers from a disk, from what crashes inside that recovery leave and
 // crashes inside those recoveries, down to the given level, and with probe puts
-// the store to use afterwards, with crashes. It takes the disk over.
-func (e *explorer) explore(v *visit, sim *faultfs.Sim, level int, probe bool) {
+// the store to use afterwards, with crashes. The disk is made if it is needed.
+func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe bool) {
 	v.mu.Lock()
 	if v.level >= level && (v.tried || !probe) {
 		v.mu.Unlock()
 		return
 	}
+	sim := disk()
 	s := e.target.recover(sim, e.in)
 	if v.level == unseen {
 		v.failed, v.state, v.last = s.failed, s.shown, s.lastSite(s.trace.Len())
@@ -86,8 +108,8 @@ func (e *explorer) explore(v *visit, sim *faultfs.Sim, level int, probe bool) {
 		}
 	}
 	var todo []func()
-	if level > twice && v.level < level {
-		todo = e.crashesIn(s, v, func(to *visit, sim *faultfs.Sim) { e.explore(to, sim, level-1, probe) })
+	if level > twice {
+		v.crashes, todo = e.crashesIn(s, level-1, probe)
 	}
 	v.level, v.tried = max(v.level, level), v.tried || probe
 	v.mu.Unlock()
@@ -95,34 +117,21 @@ func (e *explorer) explore(v *visit, sim *faultfs.Sim, level int, probe bool) {
 		do()
 	}
 	if v.final != nil && level >= twice {
-		e.exploreFinal(v.final, sim, probe)
-	}
-}
-
-// exploreFinal is for a disk that a recovery has come to its end on.
-func (e *explorer) exploreFinal(v *visit, sim *faultfs.Sim, probe bool) {
-	v.mu.Lock()
-	done := v.level >= recovered && (v.probed || !probe)
-	v.mu.Unlock()
-	if done {
-		return
-	}
-	e.explore(v, sim.Fork(), recovered, false)
-	if probe {
-		e.probe(v, sim.Fork())
+		e.explore(v.final, sim.Fork, recovered, false)
+		if probe {
+			e.probe(v.final, sim)
+		}
 	}
 }
 
 // crashesIn finds the disks that a crash in a recovery leaves, and gives what is
 // to be done to explore them.
-func (e *explorer) crashesIn(s *session, v *visit, explore func(*visit, *faultfs.Sim)) (todo []func()) {
-	v.crashes, v.counts = nil, counts{}
+func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branch, todo []func()) {
 	at := func(cut *faultfs.Cut) {
-		after := s.failed == nil && cut.At >= s.shownPos
-		v.counts.add(e.disks(cut, func(sim *faultfs.Sim, to *visit, lost lossSet) {
-			v.crashes = append(v.crashes, branch{to: to, at: cut.At, lost: lostEffects(cut, lost), last: s.lastSite(cut.At), after: after})
-			todo = append(todo, func() { explore(to, sim) })
-		}))
+		b := newBranch(s, cut)
+		b.after = s.failed == nil && cut.At >= s.shownPos
+		b.aftermath = e.after(cut, level, probe, &todo)
+		crashes = append(crashes, b)
 	}
 	w := s.trace.Walk(e.model)
 	for op := w.Peek(); op != nil; op = w.Peek() {
@@ -134,7 +143,15 @@ func (e *explorer) crashesIn(s *session, v *visit, explore func(*visit, *faultfs
 	if cut := w.Cut(); len(cut.Pending) > 0 { // else it is the final disk
 		at(cut)
 	}
-	return todo
+	return crashes, todo
+}
+
+func newBranch(s *session, cut *faultfs.Cut) branch {
+	b := branch{at: cut.At, last: s.lastSite(cut.At), pending: make([]LostEffect, len(cut.Pending))}
+	for i, e := range cut.Pending {
+		b.pending[i] = lostEffect(e)
+	}
+	return b
 }
 
 // probe puts a recovered store to use, and crashes it.
@@ -146,14 +163,14 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 		return
 	}
 	v.probed = true
-	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
+	s := e.target.apply(sim.Fork(), model, e.target.Probes(model), false, e.in)
 	v.probeFail, v.probeStates = s.failed, s.states
 	var todo []func()
 	for cut := range s.cuts(e.model) {
-		v.probeCounts.add(e.disks(cut.Cut, func(sim *faultfs.Sim, to *visit, lost lossSet) {
-			v.probes = append(v.probes, branch{to: to, at: cut.At, lost: lostEffects(cut.Cut, lost), last: s.lastSite(cut.At), states: cut.allowed})
-			todo = append(todo, func() { e.explore(to, sim, recovered, false) })
-		}))
+		b := newBranch(s, cut.Cut)
+		b.states = cut.allowed
+		b.aftermath = e.after(cut.Cut, recovered, false, &todo)
+		v.probes = append(v.probes, b)
 	}
 	v.mu.Unlock()
 	for _, do := range todo {
@@ -161,54 +178,71 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 	}
 }
 
-// disks makes every disk that a cut may leave, each different one once, those
-// that lose least first; where they are too many, a sample.
-func (e *explorer) disks(cut *faultfs.Cut, yield func(sim *faultfs.Sim, v *visit, lost lossSet)) (c counts) {
-	sets, capped := lossSets(cut.Needs, e.maxStates, Seeded(derive(e.seed, uint64(cut.At))))
-	if capped {
-		c.capped = 1
+// after gives every disk that a cut may leave, or where they are too many, a
+// sample, and puts what is left to explore of them on the list.
+func (e *explorer) after(cut *faultfs.Cut, level int, probe bool, todo *[]func()) *aftermath {
+	a := e.cuts.get(cut.Key())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.made == 0 {
+		e.fill(a, cut)
 	}
+	if a.level >= level && (a.probed || !probe) {
+		return a
+	}
+	a.level, a.probed = max(a.level, level), a.probed || probe
+	for _, l := range a.disks {
+		*todo = append(*todo, func() {
+			e.explore(l.visit, func() *faultfs.Sim { return cut.Image(l.lost.kept) }, level, probe)
+		})
+	}
+	return a
+}
+
+// fill makes the disks. Cuts that are equal draw the same sample.
+func (e *explorer) fill(a *aftermath, cut *faultfs.Cut) {
+	var sets []lossSet
+	sets, a.capped = lossSets(cut.Needs, e.maxStates, Seeded(derive(e.seed, uint64(len(cut.Needs)))))
 	seen := make(map[*visit]bool, len(sets))
 	for _, lost := range sets {
 		sim := cut.Image(lost.kept)
 		if sim == nil {
 			continue
 		}
-		c.states++
+		a.made++
 		if v := e.visits.get(sim.Key()); !seen[v] {
 			seen[v] = true
-			yield(sim, v, lost)
+			a.disks = append(a.disks, left{v, lost})
 		}
 	}
-	return c
 }
 
-// visits holds a visit for each different disk. It is safe for concurrent use.
-type visits struct{ shards [64]visitShard }
+// table holds one T for each different key. It is safe for concurrent use.
+type table[T any] struct{ shards [64]shard[T] }
 
-type visitShard struct {
+type shard[T any] struct {
 	mu sync.Mutex
-	m  map[faultfs.Key]*visit
+	m  map[faultfs.Key]*T
 }
 
-func (vs *visits) get(k faultfs.Key) *visit {
-	s := &vs.shards[k.Shard(len(vs.shards))]
+func (t *table[T]) get(k faultfs.Key) *T {
+	s := &t.shards[k.Shard(len(t.shards))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.m[k]
 	if v == nil {
 		if s.m == nil {
-			s.m = map[faultfs.Key]*visit{}
+			s.m = map[faultfs.Key]*T{}
 		}
-		v = &visit{state: noState}
+		v = new(T)
 		s.m[k] = v
 	}
 	return v
 }
 
-func (vs *visits) len() (n int) {
-	for i := range vs.shards {
-		s := &vs.shards[i]
+func (t *table[T]) len() (n int) {
+	for i := range t.shards {
+		s := &t.shards[i]
 		s.mu.Lock()
 		n += len(s.m)
 		s.mu.Unlock()
@@ -216,10 +250,10 @@ func (vs *visits) len() (n int) {
 	return n
 }
 
-// all yields the visits, in no order, when nothing is added any more.
-func (vs *visits) all(yield func(*visit) bool) {
-	for i := range vs.shards {
-		for _, v := range vs.shards[i].m {
+// all yields what the table holds, in no order, when nothing is added any more.
+func (t *table[T]) all(yield func(*T) bool) {
+	for i := range t.shards {
+		for _, v := range t.shards[i].m {
 			if !yield(v) {
 				return
 			}

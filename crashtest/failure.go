@@ -37,7 +37,7 @@ func (f *Failure) Error() string {
 // stateID stands for the text of a state, within one run.
 type stateID int32
 
-const noState stateID = -1
+const noState stateID = 0
 
 // interner gives equal texts one number. It is safe for concurrent use.
 type interner struct {
@@ -46,7 +46,9 @@ type interner struct {
 	texts []string
 }
 
-func newInterner() *interner { return &interner{ids: map[string]stateID{}} }
+func newInterner() *interner {
+	return &interner{ids: map[string]stateID{}, texts: []string{noState: ""}}
+}
 
 func (in *interner) id(text string) stateID {
 	in.mu.Lock()

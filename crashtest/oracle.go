@@ -9,12 +9,32 @@ type oracle struct {
 	in     *interner
 	order  map[stateID]int // the first place of a state in the workload
 	judged map[question]*verdict
+	first  map[crashQuestion]firstFailure
+}
+
+func newOracle(t *Target, in *interner, workload *session) *oracle {
+	return &oracle{target: t, in: in, order: places(workload.states),
+		judged: map[question]*verdict{}, first: map[crashQuestion]firstFailure{}}
 }
 
 type question struct {
 	visit    *visit
 	from, to stateID // what is allowed
 	level    int
+}
+
+// crashQuestion is about what a crash in a recovery leaves.
+type crashQuestion struct {
+	*aftermath
+	shown    stateID // by the recovery, noState if it had not come to that
+	from, to stateID
+	level    int
+}
+
+// firstFailure is of the disks of an aftermath, the one that loses least.
+type firstFailure struct {
+	lost    lossSet
+	verdict *verdict // nil: there is none
 }
 
 // verdict is a failure, the crashes that lead to it from the visit on, and the
@@ -66,8 +86,8 @@ func (o *oracle) ask(v *visit, allowed []stateID, level int) *verdict {
 		}
 	}
 	if level > twice {
-		for _, b := range v.crashes {
-			if found := o.branch(b, v.state, allowed, level-1); found != nil {
+		for i := range v.crashes {
+			if found := o.crash(&v.crashes[i], v.state, allowed, level-1); found != nil {
 				return found
 			}
 		}
@@ -81,12 +101,36 @@ func (o *oracle) ask(v *visit, allowed []stateID, level int) *verdict {
 	return o.probes(v.final).behind(Crash{In: InRecovery, At: AtEnd, last: v.last})
 }
 
-func (o *oracle) branch(b branch, shown stateID, allowed []stateID, level int) *verdict {
-	crash := Crash{In: InRecovery, At: b.at, Lost: b.lost, last: b.last}
+// crash judges what a crash in a recovery leaves.
+func (o *oracle) crash(b *branch, shown stateID, allowed []stateID, level int) *verdict {
+	q := crashQuestion{b.aftermath, noState, allowed[0], allowed[len(allowed)-1], level}
 	if b.after {
-		return o.keeps(b.to, shown, level).behind(crash)
+		q.shown, q.from, q.to = shown, shown, shown
 	}
-	return o.judge(b.to, allowed, level).behind(crash)
+	f, ok := o.first[q]
+	if !ok {
+		f = o.firstOf(b.aftermath, q.shown, allowed, level)
+		o.first[q] = f
+	}
+	if f.verdict == nil {
+		return nil
+	}
+	return f.verdict.behind(Crash{In: InRecovery, At: b.at, Lost: b.lost(f.lost), last: b.last})
+}
+
+func (o *oracle) firstOf(a *aftermath, shown stateID, allowed []stateID, level int) firstFailure {
+	for _, d := range a.disks {
+		var found *verdict
+		if shown != noState {
+			found = o.keeps(d.visit, shown, level)
+		} else {
+			found = o.judge(d.visit, allowed, level)
+		}
+		if found != nil {
+			return firstFailure{d.lost, found}
+		}
+	}
+	return firstFailure{}
 }
 
 // keeps judges a disk on which a recovery before has shown a state.
@@ -104,16 +148,23 @@ func (o *oracle) probes(v *visit) *verdict {
 		return &verdict{failure: v.probeFail, last: InProbes}
 	}
 	order := places(v.probeStates)
-	for _, b := range v.probes {
-		crash := Crash{In: InProbes, At: b.at, Lost: b.lost, last: b.last}
-		if b.to.failed == nil && !slices.Contains(b.states, b.to.state) {
-			return (&verdict{failure: o.wrongState(b.to.state, b.states, order), last: InRecovery}).behind(crash)
-		}
-		if found := o.judge(b.to, b.states, recovered); found != nil {
-			return found.behind(crash)
+	for i := range v.probes {
+		b := &v.probes[i]
+		for _, d := range b.disks {
+			found := o.afterProbes(d.visit, b.states, order)
+			if found != nil {
+				return found.behind(Crash{In: InProbes, At: b.at, Lost: b.lost(d.lost), last: b.last})
+			}
 		}
 	}
 	return nil
+}
+
+func (o *oracle) afterProbes(v *visit, allowed []stateID, order map[stateID]int) *verdict {
+	if v.failed == nil && !slices.Contains(allowed, v.state) {
+		return &verdict{failure: o.wrongState(v.state, allowed, order), last: InRecovery}
+	}
+	return o.judge(v, allowed, recovered)
 }
 
 // wrongState tells a state that was, before one that is right, from one that

@@ -100,7 +100,7 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	workload := r.plain(ops)
 	r.result.Workload = workload.ops
 	r.explorer.reference = workload.reference()
-	r.oracle = &oracle{target: t, in: r.in, order: places(workload.states), judged: map[question]*verdict{}}
+	r.oracle = newOracle(t, r.in, workload)
 
 	r.phase(ctx, "power cuts", workload, powerCuts(workload, cfg.Model))
 	if len(r.suspects) == 0 || cfg.KeepGoing {
@@ -151,14 +151,8 @@ func (r *runner) plain(ops []string) *session {
 // job is a cut to explore, and then what it led to.
 type job struct {
 	cutPoint
-	kill    bool
-	entries []entry
-	counts  counts
-}
-
-type entry struct {
-	visit *visit
-	lost  lossSet
+	kill bool
+	*aftermath
 }
 
 // phase explores cuts with all workers, then has them judged in their order.
@@ -196,8 +190,6 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 		if r.result.CrashPoints++; j.kill {
 			r.killed++
 		}
-		r.result.States += j.counts.states
-		r.result.Capped += j.counts.capped
 		r.judge(workload, j)
 	}
 }
@@ -232,16 +224,16 @@ func kills(s *session, m faultfs.Model) iter.Seq[*job] {
 func (r *runner) do(j *job) {
 	e := r.explorer
 	if j.kill {
-		v := &visit{state: noState}
-		j.counts.states = 1
-		j.entries = []entry{{visit: v, lost: newLossSet(len(j.Pending))}}
-		e.explore(v, j.Kill(), r.cfg.level(), true)
+		v := &visit{}
+		j.aftermath = &aftermath{disks: []left{{v, newLossSet(len(j.Pending))}}}
+		e.explore(v, j.Kill, r.cfg.level(), true)
 		return
 	}
-	j.counts = e.disks(j.Cut, func(sim *faultfs.Sim, v *visit, lost lossSet) {
-		j.entries = append(j.entries, entry{v, lost})
-		e.explore(v, sim, r.cfg.level(), true)
-	})
+	var todo []func()
+	j.aftermath = e.after(j.Cut, r.cfg.level(), true, &todo)
+	for _, do := range todo {
+		do()
+	}
 }
 
 // judge makes suspects of the failures at one cut. One that loses what another
@@ -249,7 +241,7 @@ func (r *runner) do(j *job) {
 func (r *runner) judge(workload *session, j *job) {
 	var found []*suspect
 	var lost []lossSet
-	for _, en := range j.entries {
+	for _, en := range j.disks {
 		v := r.oracle.judge(en.visit, j.allowed, r.cfg.level())
 		if v == nil {
 			continue
@@ -274,9 +266,14 @@ func (r *runner) judge(workload *session, j *job) {
 // count sums up what was done for all disks.
 func (r *runner) count() {
 	res := r.result
+	res.States = r.killed
+	for a := range r.explorer.cuts.all {
+		res.States += a.made
+		if a.capped {
+			res.Capped++
+		}
+	}
 	for v := range r.explorer.visits.all {
-		res.States += v.counts.states + v.probeCounts.states
-		res.Capped += v.counts.capped + v.probeCounts.capped
 		if v.level > unseen {
 			res.Unique++
 		}

@@ -60,7 +60,7 @@ func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
 	model := t.Model()
 	life := t.apply(faultfs.NewSim(), model, sc.Ops, sc.Last == InWorkload, p.in)
 	p.lives = append(p.lives, life)
-	o := &oracle{target: t, in: p.in, order: places(life.states), judged: map[question]*verdict{}}
+	o := newOracle(t, p.in, life)
 	allowed, shown := []stateID(nil), false
 	for i, crash := range sc.Crashes {
 		sim, right, err := p.crash(life, crash, m)

@@ -25,7 +25,8 @@ type Finding struct {
 
 // newSuspect puts the first crash before what it led to.
 func newSuspect(workload *session, j *job, lost lossSet, v *verdict) *suspect {
-	v = v.behind(Crash{In: InWorkload, Kill: j.kill, At: j.At, Lost: lostEffects(j.Cut, lost), last: workload.lastSite(j.At)})
+	b := newBranch(workload, j.Cut)
+	v = v.behind(Crash{In: InWorkload, Kill: j.kill, At: j.At, Lost: b.lost(lost), last: b.last})
 	return &suspect{scenario: Scenario{Ops: workload.ops[:j.op+1], Crashes: v.path, Last: v.last}, failure: v.failure, seen: 1}
 }
 
@@ -162,7 +163,7 @@ func (c *Case) suspect(t *Target, m faultfs.Model) (*suspect, error) {
 		crash.last = p.lives[i].lastSite(p.cuts[i].At)
 		crash.Lost = nil
 		for _, e := range p.lost[i] {
-			crash.Lost = append(crash.Lost, LostEffect{e.At, e.Part, siteOf(e)})
+			crash.Lost = append(crash.Lost, lostEffect(e))
 		}
 	}
 	return s, nil
@@ -226,7 +227,7 @@ func (sh *shrinker) try(ops []string) *suspect {
 	}
 	t := &trial{shrinker: sh, life: life, explorer: newExplorer(sh.target, sh.cfg, in)}
 	t.explorer.reference = life.reference()
-	t.oracle = &oracle{target: sh.target, in: in, order: places(life.states), judged: map[question]*verdict{}}
+	t.oracle = newOracle(sh.target, in, life)
 	cuts := powerCuts(life, sh.cfg.Model)
 	if sh.want.scenario.Crashes[0].Kill {
 		cuts = kills(life, sh.cfg.Model)
@@ -274,8 +275,8 @@ func (t *trial) cut(j *job) {
 		level, probe = recovered, false
 	}
 	if j.kill {
-		v := &visit{state: noState}
-		t.explorer.explore(v, j.Kill(), level, probe)
+		v := &visit{}
+		t.explorer.explore(v, j.Kill, level, probe)
 		t.judge(j, v, newLossSet(len(j.Pending)), level)
 		return
 	}
@@ -290,7 +291,7 @@ func (t *trial) cut(j *job) {
 			continue
 		}
 		v := t.explorer.visits.get(sim.Key())
-		t.explorer.explore(v, sim, level, probe)
+		t.explorer.explore(v, func() *faultfs.Sim { return sim }, level, probe)
 		if t.judge(j, v, lost, level) {
 			return
 		}

@@ -22,6 +22,7 @@ type disk struct {
 	blocks []*nodeBlock
 	shared bool // blocks, the slice, is some other disk's as well
 	next   Ino
+	linked bool // two names may lead to one file
 }
 
 type owner struct{ _ byte } // not empty, so that each has an address of its own
@@ -59,12 +60,12 @@ func (d *disk) freeze() *disk {
 		return d
 	}
 	d.own, d.shared = new(owner), true
-	return &disk{blocks: d.blocks, shared: true, next: d.next}
+	return &disk{blocks: d.blocks, shared: true, next: d.next, linked: d.linked}
 }
 
 // fork gives a disk of its own that begins as the frozen d.
 func (d *disk) fork() *disk {
-	return &disk{own: new(owner), blocks: d.blocks, shared: true, next: d.next}
+	return &disk{own: new(owner), blocks: d.blocks, shared: true, next: d.next, linked: d.linked}
 }
 
 // add makes an inode that no name leads to yet.

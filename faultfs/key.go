@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"math/bits"
+	"slices"
 )
 
 // Key stands for all that can be read of a disk: names, kinds, sizes and bytes,
@@ -30,7 +31,40 @@ func (k Key) and(o Key) Key { return Key{mix(k.a, o.a), mix(k.b, o.b)} }
 
 // key reads the tree below the root. Bytes are hashed once for each page, and
 // kept with the page, so that an image costs its changed pages and its names.
-func (d *disk) key() Key { return d.treeKey(rootIno) }
+func (d *disk) key() Key {
+	k := d.treeKey(rootIno)
+	if d.linked {
+		k = d.linkKey(k)
+	}
+	return k
+}
+
+// linkKey adds which names lead to one file: of two disks that read the same, a
+// write can tell these apart.
+func (d *disk) linkKey(k Key) Key {
+	first := map[Ino]int{}
+	place := 0
+	d.walk(rootIno, func(e entry) {
+		place++
+		if at, ok := first[e.ino]; ok {
+			k = k.with(uint64(at)).with(uint64(place))
+			return
+		}
+		first[e.ino] = place
+	})
+	return k
+}
+
+// walk calls f for every entry below a folder, in an order that names alone
+// decide.
+func (d *disk) walk(dir Ino, f func(entry)) {
+	for e := range d.node(dir).names.all {
+		f(e)
+		if d.node(e.ino).isDir() {
+			d.walk(e.ino, f)
+		}
+	}
+}
 
 func (d *disk) treeKey(ino Ino) Key {
 	n := d.node(ino)
@@ -75,4 +109,79 @@ func (p *page) key() Key {
 	}
 	p.sum.Store(&k)
 	return k
+}
+
+// Key stands for all the disks that a crash at the cut can leave, and which
+// effects leave which: cuts with one key give, for each set of effects by index,
+// disks with one key. As the key of a disk it does not depend on inode numbers.
+func (c *Cut) Key() Key {
+	r := c.refs()
+	k := c.durable.key()
+	for _, e := range r.roots {
+		k = k.and(c.durable.treeKey(e))
+	}
+	for i := range r.keys {
+		k = k.and(r.keys[i])
+	}
+	for i, e := range c.Pending {
+		k = k.with(uint64(e.Kind)).with(uint64(r.index(e.Ino))).with(uint64(c.Needs[i] + 1)).with(uint64(e.Op.Mode))
+		switch e.Kind {
+		case EffectSize:
+			k = k.with(uint64(e.Op.Size))
+		case EffectData:
+			b := e.Op.Data[e.Off-e.Op.Off:][:e.Len]
+			k = k.with(uint64(e.Off)).and(Key{maphash.Bytes(seedA, b), maphash.Bytes(seedB, b)})
+		}
+		for _, n := range e.names {
+			k = k.with(uint64(r.index(n.dir))).with(hashName(n.name)).with(uint64(r.index(n.ino)))
+		}
+	}
+	return k
+}
+
+// refs are the inodes that pending effects speak of, in the order in which they
+// do, each with the places at which it is met on the durable disk.
+type refs struct {
+	inos  []Ino
+	keys  []Key
+	roots []Ino // those that no name leads to
+}
+
+func (r *refs) index(ino Ino) int { return slices.Index(r.inos, ino) + 1 }
+
+func (c *Cut) refs() *refs {
+	r := &refs{}
+	add := func(ino Ino) {
+		if ino != 0 && r.index(ino) == 0 {
+			r.inos = append(r.inos, ino)
+		}
+	}
+	for _, e := range c.Pending {
+		add(e.Ino)
+		for _, n := range e.names {
+			add(n.dir)
+			add(n.ino)
+		}
+	}
+	r.keys = make([]Key, len(r.inos))
+	place := uint64(0)
+	meet := func(ino Ino) {
+		place++
+		if i := r.index(ino); i > 0 {
+			r.keys[i-1] = r.keys[i-1].with(place)
+		}
+	}
+	below := func(e entry) { meet(e.ino) }
+	meet(rootIno)
+	c.durable.walk(rootIno, below)
+	for i, ino := range r.inos {
+		if r.keys[i] == (Key{}) && c.durable.has(ino) {
+			r.roots = append(r.roots, ino)
+			meet(ino)
+			if c.durable.node(ino).isDir() {
+				c.durable.walk(ino, below)
+			}
+		}
+	}
+	return r
 }

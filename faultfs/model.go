@@ -198,6 +198,7 @@ func (e *Effect) apply(d *disk) {
 				d.addAt(n.ino, e.Op.Mode)
 			}
 			d.setName(n.dir, n.name, n.ino)
+			d.linked = d.linked || n.ino != 0 && (e.Op.Kind == OpLink || e.Op.Kind == OpRename && len(e.names) == 1)
 		}
 	case EffectSize:
 		d.edit(e.Ino).data.resize(d.own, e.Op.Size)

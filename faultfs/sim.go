@@ -313,6 +313,7 @@ func (s *Sim) Link(oldname, newname string) error {
 		return &os.LinkError{Op: "link", Old: oldname, New: newname, Err: errno}
 	}
 	s.disk.setName(dir2, last2, ino)
+	s.disk.linked = true
 	s.record(&Op{Kind: OpLink, Ino: ino, Dir: dir, Name: last, Dir2: dir2, Name2: last2,
 		Path: oldname, Path2: newname, Mode: s.disk.node(ino).mode})
 	return nil

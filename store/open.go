@@ -181,20 +181,26 @@ func (s *Store) checkUnused() error {
 	return nil
 }
 
-// removeTemps removes what interrupted snapshots have left in a folder. The
-// removals are not synced: should a crash undo them, they are done again.
+// removeTemps removes what interrupted snapshots have left in a folder, for good:
+// what recovery writes afterwards then starts from the same disk, whatever the
+// crash had left of them.
 func (s *Store) removeTemps(dir string) error {
 	list, err := s.fsys.ReadDir(dir)
 	if err != nil {
 		return ioError(opOpen, dir, err)
 	}
+	removed := false
 	for _, e := range list {
 		if isTemp(e.Name()) && !e.IsDir() {
 			name := path.Join(dir, e.Name())
 			if err := s.fsys.Remove(name); err != nil {
 				return ioError(opOpen, name, err)
 			}
+			removed = true
 		}
 	}
-	return nil
+	if !removed {
+		return nil
+	}
+	return s.syncDir(dir)
 }
