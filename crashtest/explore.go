@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"slices"
 	"sync"
 
 	"crashsim/faultfs"
@@ -19,6 +20,7 @@ type explorer struct {
 	reference map[stateID]Model // the states that probes can start from
 	visits    table[visit]
 	cuts      table[aftermath]
+	tasks     pool
 }
 
 func newExplorer(t *Target, cfg *Config, in *interner) *explorer {
@@ -107,15 +109,11 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 			v.final = e.visits.get(sim.Key())
 		}
 	}
-	var todo []func()
 	if level > twice {
-		v.crashes, todo = e.crashesIn(s, level-1, probe)
+		v.crashes = e.crashesIn(s, level-1, probe)
 	}
 	v.level, v.tried = max(v.level, level), v.tried || probe
 	v.mu.Unlock()
-	for _, do := range todo {
-		do()
-	}
 	if v.final != nil && level >= twice {
 		e.explore(v.final, sim.Fork, recovered, false)
 		if probe {
@@ -124,13 +122,12 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 	}
 }
 
-// crashesIn finds the disks that a crash in a recovery leaves, and gives what is
-// to be done to explore them.
-func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branch, todo []func()) {
+// crashesIn crashes a recovery at each cut that matters.
+func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branch) {
 	at := func(cut *faultfs.Cut) {
 		b := newBranch(s, cut)
 		b.after = s.failed == nil && cut.At >= s.shownPos
-		b.aftermath = e.after(cut, level, probe, &todo)
+		b.aftermath = e.after(cut, level, probe)
 		crashes = append(crashes, b)
 	}
 	w := s.trace.Walk(e.model)
@@ -143,7 +140,7 @@ func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branc
 	if cut := w.Cut(); len(cut.Pending) > 0 { // else it is the final disk
 		at(cut)
 	}
-	return crashes, todo
+	return crashes
 }
 
 func newBranch(s *session, cut *faultfs.Cut) branch {
@@ -157,30 +154,25 @@ func newBranch(s *session, cut *faultfs.Cut) branch {
 // probe puts a recovered store to use, and crashes it.
 func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	model := e.reference[v.state]
 	if v.probed || v.failed != nil || model == nil {
-		v.mu.Unlock()
 		return
 	}
 	v.probed = true
 	s := e.target.apply(sim.Fork(), model, e.target.Probes(model), false, e.in)
 	v.probeFail, v.probeStates = s.failed, s.states
-	var todo []func()
 	for cut := range s.cuts(e.model) {
 		b := newBranch(s, cut.Cut)
 		b.states = cut.allowed
-		b.aftermath = e.after(cut.Cut, recovered, false, &todo)
+		b.aftermath = e.after(cut.Cut, recovered, false)
 		v.probes = append(v.probes, b)
-	}
-	v.mu.Unlock()
-	for _, do := range todo {
-		do()
 	}
 }
 
 // after gives every disk that a cut may leave, or where they are too many, a
-// sample, and puts what is left to explore of them on the list.
-func (e *explorer) after(cut *faultfs.Cut, level int, probe bool, todo *[]func()) *aftermath {
+// sample, and leaves it to the workers to explore them.
+func (e *explorer) after(cut *faultfs.Cut, level int, probe bool) *aftermath {
 	a := e.cuts.get(cut.Key())
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -191,8 +183,8 @@ func (e *explorer) after(cut *faultfs.Cut, level int, probe bool, todo *[]func()
 		return a
 	}
 	a.level, a.probed = max(a.level, level), a.probed || probe
-	for _, l := range a.disks {
-		*todo = append(*todo, func() {
+	for _, l := range slices.Backward(a.disks) {
+		e.tasks.add(func() {
 			e.explore(l.visit, func() *faultfs.Sim { return cut.Image(l.lost.kept) }, level, probe)
 		})
 	}

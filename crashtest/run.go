@@ -8,8 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"crashsim/faultfs"
 )
@@ -157,36 +155,19 @@ type job struct {
 
 // phase explores cuts with all workers, then has them judged in their order.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
-	var jobs []*job
-	queue := make(chan *job)
-	var wg sync.WaitGroup
-	var done atomic.Int64
-	var telling sync.Mutex
-	total := 0
-	for range cuts {
-		total++
-	}
-	for range r.cfg.Workers {
-		wg.Go(func() {
-			for j := range queue {
-				r.do(j)
-				n := int(done.Add(1))
-				telling.Lock()
-				r.cfg.tell(Progress{Phase: name, Done: n, Total: total, Unique: r.explorer.visits.len()})
-				telling.Unlock()
-			}
-		})
-	}
-	for j := range cuts {
-		if ctx.Err() != nil {
-			break
+	jobs := slices.Collect(cuts)
+	begun := 0
+	next := func() func() {
+		if begun == len(jobs) || ctx.Err() != nil {
+			return nil
 		}
-		queue <- j
-		jobs = append(jobs, j)
+		j := jobs[begun]
+		begun++
+		r.cfg.tell(Progress{Phase: name, Done: begun, Total: len(jobs), Unique: r.explorer.visits.len()})
+		return func() { r.do(j) }
 	}
-	close(queue)
-	wg.Wait()
-	for _, j := range jobs {
+	r.explorer.tasks.work(r.cfg.Workers, next)
+	for _, j := range jobs[:begun] {
 		if r.result.CrashPoints++; j.kill {
 			r.killed++
 		}
@@ -229,11 +210,7 @@ func (r *runner) do(j *job) {
 		e.explore(v, j.Kill, r.cfg.level(), true)
 		return
 	}
-	var todo []func()
-	j.aftermath = e.after(j.Cut, r.cfg.level(), true, &todo)
-	for _, do := range todo {
-		do()
-	}
+	j.aftermath = e.after(j.Cut, r.cfg.level(), true)
 }
 
 // judge makes suspects of the failures at one cut. One that loses what another

@@ -276,7 +276,7 @@ func (t *trial) cut(j *job) {
 	}
 	if j.kill {
 		v := &visit{}
-		t.explorer.explore(v, j.Kill, level, probe)
+		t.explore(v, j.Kill, level, probe)
 		t.judge(j, v, newLossSet(len(j.Pending)), level)
 		return
 	}
@@ -291,11 +291,16 @@ func (t *trial) cut(j *job) {
 			continue
 		}
 		v := t.explorer.visits.get(sim.Key())
-		t.explorer.explore(v, func() *faultfs.Sim { return sim }, level, probe)
+		t.explore(v, func() *faultfs.Sim { return sim }, level, probe)
 		if t.judge(j, v, lost, level) {
 			return
 		}
 	}
+}
+
+func (t *trial) explore(v *visit, disk func() *faultfs.Sim, level int, probe bool) {
+	t.explorer.explore(v, disk, level, probe)
+	t.explorer.tasks.work(1, func() func() { return nil })
 }
 
 func (t *trial) judge(j *job, v *visit, lost lossSet, level int) bool {

@@ -29,6 +29,7 @@ type owner struct{ _ byte } // not empty, so that each has an address of its own
 
 const (
 	nodesInBlock = 16
+	fileMode     = fs.FileMode(0o644)
 	folderMode   = fs.ModeDir | 0o755
 )
 

@@ -15,8 +15,9 @@ import (
 // once, as on a real one, errno for errno, and is recorded in a [Trace]. What of
 // it a power cut would leave is not its business but a [Model]'s.
 //
-// It knows no permissions and no symbolic links, a file holds at most 16 GiB
-// (EFBIG), and times do not pass. A Sim is safe for concurrent use.
+// It knows no permissions (a file's mode is 0644, a folder's 0755) and no symbolic
+// links, a file holds at most 16 GiB (EFBIG), and times do not pass. A Sim is
+// safe for concurrent use.
 type Sim struct {
 	mu    sync.Mutex
 	disk  *disk
@@ -154,7 +155,7 @@ func (s *Sim) existing(name string) (dir Ino, last string, ino Ino, errno syscal
 }
 
 // OpenFile implements [FS].
-func (s *Sim) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+func (s *Sim) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 	s.step()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,9 +167,9 @@ func (s *Sim) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 		return nil, pathError("open", name, errno)
 	}
 	if ino == 0 {
-		ino = s.disk.add(perm.Perm())
+		ino = s.disk.add(fileMode)
 		s.disk.setName(dir, last, ino)
-		s.record(&Op{Kind: OpCreate, Ino: ino, Dir: dir, Name: last, Path: name, Mode: perm.Perm()})
+		s.record(&Op{Kind: OpCreate, Ino: ino, Dir: dir, Name: last, Path: name, Mode: fileMode})
 	}
 	if n := s.disk.node(ino); flag&os.O_TRUNC != 0 && n.data.size > 0 {
 		old := n.data.size
@@ -198,7 +199,7 @@ func (s *Sim) mayOpen(ino Ino, flag int) syscall.Errno {
 }
 
 // Mkdir implements [FS].
-func (s *Sim) Mkdir(name string, perm fs.FileMode) error {
+func (s *Sim) Mkdir(name string, _ fs.FileMode) error {
 	s.step()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,10 +210,9 @@ func (s *Sim) Mkdir(name string, perm fs.FileMode) error {
 	if errno != 0 {
 		return pathError("mkdir", name, errno)
 	}
-	mode := fs.ModeDir | perm.Perm()
-	ino = s.disk.add(mode)
+	ino = s.disk.add(folderMode)
 	s.disk.setName(dir, last, ino)
-	s.record(&Op{Kind: OpMkdir, Ino: ino, Dir: dir, Name: last, Path: name, Mode: mode})
+	s.record(&Op{Kind: OpMkdir, Ino: ino, Dir: dir, Name: last, Path: name, Mode: folderMode})
 	return nil
 }
 

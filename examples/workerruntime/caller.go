@@ -37,6 +37,7 @@ type caller[S runtimeStore] struct {
 	lastEvent uint64
 	workers   [realWorks]*workerMemory // nil: there is none; never changed in place
 	stale     bool                     // an operation failed: it may have taken effect
+	loaded    *store.State             // what Load gave, where nothing was asked since
 }
 
 type workerMemory struct {
@@ -82,6 +83,7 @@ func (c *caller[S]) adopt(state store.State) {
 // apply carries out an operation. After one that failed, the next loads the state
 // first.
 func (c *caller[S]) apply(o operation) (string, error) {
+	c.loaded = nil
 	if c.stale {
 		state, err := c.store.Load()
 		if err != nil {

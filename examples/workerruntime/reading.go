@@ -61,12 +61,16 @@ func (c *caller[S]) load() (string, error) {
 func states[S runtimeStore](callers []*caller[S]) ([]byte, error) {
 	p := printer{b: make([]byte, 0, 8192)}
 	for _, c := range callers {
-		state, err := c.store.Load()
-		if err != nil {
-			return nil, err
+		state := c.loaded
+		if state == nil {
+			now, err := c.store.Load()
+			if err != nil {
+				return nil, err
+			}
+			state = &now
 		}
 		p.rt = c.rt
-		p.state(&state)
+		p.state(state)
 	}
 	return p.b, nil
 }

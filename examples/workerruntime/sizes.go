@@ -7,11 +7,11 @@ package workerruntime
 const (
 	maxPending = 11 * 512
 
-	bundle1Min, bundle1Max = 400, 800 // the large config bundle, b1
-	bundle2Min, bundle2Max = 100, 200 // the small one, b2
-	workerMin, workerMax   = 100, 900
-	eventMin, eventMax     = 100, 900
-	entryMin, entryMax     = 100, 900
+	bundle1Min, bundle1Max = 400, 1600 // the large config bundle, b1
+	bundle2Min, bundle2Max = 100, 400  // the small one, b2
+	workerMin, workerMax   = 100, 2400
+	eventMin, eventMax     = 100, 2400
+	entryMin, entryMax     = 100, 2400
 	sizeStep               = 100
 
 	// What the caller keeps of its own diagnostics: the latest.

@@ -50,7 +50,7 @@ func openStore(fsys faultfs.FS) (crashtest.Store, error) {
 		}
 		state, err := s.Load()
 		return s, state, err
-	})
+	}, true)
 }
 
 // openSeed takes the state that opening gives: the seed's own Load fails on a
@@ -62,10 +62,11 @@ func openSeed(fsys faultfs.FS) (crashtest.Store, error) {
 			return nil, store.State{}, err
 		}
 		return s, s.Opened(), nil
-	})
+	}, false)
 }
 
-func openProcess[S closer](open func(rt int) (S, store.State, error)) (crashtest.Store, error) {
+// openProcess opens both stores. Loaded says that the state is what Load gives.
+func openProcess[S closer](open func(rt int) (S, store.State, error), loaded bool) (crashtest.Store, error) {
 	p := &process[S]{}
 	for rt := range runtimes {
 		s, state, err := open(rt)
@@ -76,6 +77,9 @@ func openProcess[S closer](open func(rt int) (S, store.State, error)) (crashtest
 		p.callers = append(p.callers, c)
 		if err := c.start(state); err != nil {
 			return nil, errors.Join(err, p.Close())
+		}
+		if loaded && len(state.Events) > 0 {
+			c.loaded = &state // start had nothing to write
 		}
 	}
 	return p, nil
