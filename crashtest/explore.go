@@ -44,6 +44,8 @@ type visit struct {
 	probes      []branch // and while the store is in use again
 	probeFail   *Failure
 	probeStates []stateID
+
+	judged answers[*verdict] // by the one oracle
 }
 
 // A branch is a crash at some cut of a life.
@@ -77,6 +79,8 @@ type aftermath struct {
 
 	level  int // to which the disks are explored
 	probed bool
+
+	judged answers[firstFailure] // by the one oracle
 }
 
 type left struct {
@@ -109,7 +113,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 			v.final = e.visits.get(sim.Key())
 		}
 	}
-	if level > twice {
+	if level > twice && s.failed == nil { // else there is nothing to add
 		v.crashes = e.crashesIn(s, level-1, probe)
 	}
 	v.level, v.tried = max(v.level, level), v.tried || probe
@@ -126,7 +130,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branch) {
 	at := func(cut *faultfs.Cut) {
 		b := newBranch(s, cut)
-		b.after = s.failed == nil && cut.At >= s.shownPos
+		b.after = cut.At >= s.shownPos
 		b.aftermath = e.after(cut, level, probe)
 		crashes = append(crashes, b)
 	}

@@ -8,27 +8,38 @@ type oracle struct {
 	target *Target
 	in     *interner
 	order  map[stateID]int // the first place of a state in the workload
-	judged map[question]*verdict
-	first  map[crashQuestion]firstFailure
 }
 
 func newOracle(t *Target, in *interner, workload *session) *oracle {
-	return &oracle{target: t, in: in, order: places(workload.states),
-		judged: map[question]*verdict{}, first: map[crashQuestion]firstFailure{}}
+	return &oracle{target: t, in: in, order: places(workload.states)}
 }
 
+// question is what may be asked of one disk, or of all that one crash leaves.
 type question struct {
-	visit    *visit
 	from, to stateID // what is allowed
+	shown    stateID // by the recovery before, noState if it had not come to that
 	level    int
 }
 
-// crashQuestion is about what a crash in a recovery leaves.
-type crashQuestion struct {
-	*aftermath
-	shown    stateID // by the recovery, noState if it had not come to that
-	from, to stateID
-	level    int
+// answers are what an oracle has said already, few of one disk.
+type answers[T any] []answer[T]
+
+type answer[T any] struct {
+	question
+	answer T
+}
+
+func (list answers[T]) find(q question) (found T, ok bool) {
+	for i := range list {
+		if list[i].question == q {
+			return list[i].answer, true
+		}
+	}
+	return found, false
+}
+
+func ask(allowed []stateID, level int) question {
+	return question{from: allowed[0], to: allowed[len(allowed)-1], level: level}
 }
 
 // firstFailure is of the disks of an aftermath, the one that loses least.
@@ -58,11 +69,11 @@ func (v *verdict) behind(c Crash) *verdict {
 // inside it; that keeps what it showed through a crash at its end; to which a
 // second one adds nothing; and from which the store can be used again.
 func (o *oracle) judge(v *visit, allowed []stateID, level int) *verdict {
-	q := question{v, allowed[0], allowed[len(allowed)-1], level}
-	found, ok := o.judged[q]
+	q := ask(allowed, level)
+	found, ok := v.judged.find(q)
 	if !ok {
 		found = o.ask(v, allowed, level)
-		o.judged[q] = found
+		v.judged = append(v.judged, answer[*verdict]{q, found})
 	}
 	return found
 }
@@ -103,14 +114,14 @@ func (o *oracle) ask(v *visit, allowed []stateID, level int) *verdict {
 
 // crash judges what a crash in a recovery leaves.
 func (o *oracle) crash(b *branch, shown stateID, allowed []stateID, level int) *verdict {
-	q := crashQuestion{b.aftermath, noState, allowed[0], allowed[len(allowed)-1], level}
+	q := ask(allowed, level)
 	if b.after {
-		q.shown, q.from, q.to = shown, shown, shown
+		q = question{shown, shown, shown, level}
 	}
-	f, ok := o.first[q]
+	f, ok := b.judged.find(q)
 	if !ok {
 		f = o.firstOf(b.aftermath, q.shown, allowed, level)
-		o.first[q] = f
+		b.judged = append(b.judged, answer[firstFailure]{q, f})
 	}
 	if f.verdict == nil {
 		return nil

@@ -20,7 +20,8 @@ type Config struct {
 	Workers   int // disks that are recovered from at once
 	MaxStates int // disks tried at one cut; where it leaves more they are sampled
 	Depth     int // crashes inside recovery, one in another
-	// KeepGoing explores kills even when power cuts have shown a failure.
+	// KeepGoing explores as much of a store that has failed already. Else the
+	// cuts that are left are tried with few disks each, and no kills.
 	KeepGoing bool
 	// Progress, if not nil, is told now and then, from one goroutine at a time.
 	Progress func(Progress)
@@ -29,7 +30,7 @@ type Config struct {
 // Defaults gives a configuration that explores a store of a few files whole.
 func Defaults() Config {
 	return Config{
-		Model: faultfs.POSIX, Seed: 1, Ops: 90, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 13, Depth: 2,
+		Model: faultfs.POSIX, Seed: 1, Ops: 95, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Depth: 2,
 	}
 }
 
@@ -153,25 +154,35 @@ type job struct {
 	*aftermath
 }
 
-// phase explores cuts with all workers, then has them judged in their order.
+// statesAfterFailure is how many disks are tried at one cut of a store that is
+// known to fail already.
+const statesAfterFailure = 128
+
+// phase explores cuts, some at a time, and has them judged in their order.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
 	jobs := slices.Collect(cuts)
-	begun := 0
-	next := func() func() {
-		if begun == len(jobs) || ctx.Err() != nil {
-			return nil
+	done := 0
+	for some := range slices.Chunk(jobs, 16) {
+		if len(r.suspects) > 0 && !r.cfg.KeepGoing {
+			r.explorer.maxStates = min(r.cfg.MaxStates, statesAfterFailure)
 		}
-		j := jobs[begun]
-		begun++
-		r.cfg.tell(Progress{Phase: name, Done: begun, Total: len(jobs), Unique: r.explorer.visits.len()})
-		return func() { r.do(j) }
-	}
-	r.explorer.tasks.work(r.cfg.Workers, next)
-	for _, j := range jobs[:begun] {
-		if r.result.CrashPoints++; j.kill {
-			r.killed++
+		begun := 0
+		r.explorer.tasks.work(r.cfg.Workers, func() func() {
+			if begun == len(some) || ctx.Err() != nil {
+				return nil
+			}
+			j := some[begun]
+			begun++
+			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Unique: r.explorer.visits.len()})
+			return func() { r.do(j) }
+		})
+		for _, j := range some[:begun] {
+			if r.result.CrashPoints++; j.kill {
+				r.killed++
+			}
+			r.judge(workload, j)
 		}
-		r.judge(workload, j)
+		done += begun
 	}
 }
 

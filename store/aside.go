@@ -37,7 +37,10 @@ func (s *Store) setAside(snapshot *RuntimeSnapshot, dir, why string) error {
 		}
 		*snapshot = next
 	}
-	return s.removeAll(dir) // recoverWorkers syncs the folder above
+	if err := s.removeAll(dir); err != nil {
+		return err
+	}
+	return s.syncDir(path.Dir(dir))
 }
 
 // asidePath has the number as a folder of its own: with it before the name, that
@@ -49,7 +52,7 @@ func (s *Store) asidePath(id uint64, dir string) string {
 func (s *Store) asideDiagnostic(id uint64, dir, why string) Diagnostic {
 	d := Diagnostic{
 		ID: id, Severity: "warning", Code: CodeWorkerIgnored,
-		Message: fmt.Sprintf("%s: %s; kept as %s", dir, why, s.asidePath(id, dir)),
+		Message: fmt.Sprintf("%s; the folder is kept in %s/%d", why, setAsideDir, id),
 	}
 	if worker, ok := idOf(path.Base(dir)); ok {
 		d.WorkerRef = &WorkerRef{RuntimeID: s.opts.RuntimeID, WorkerID: worker}

@@ -44,7 +44,6 @@ func (s *Store) recoverWorkers(snapshot *RuntimeSnapshot) error {
 	if err != nil {
 		return s.missingWorkers(err)
 	}
-	aside := false
 	for _, e := range list {
 		dir := path.Join(s.workersPath(), e.Name())
 		if !e.IsDir() {
@@ -55,16 +54,15 @@ func (s *Store) recoverWorkers(snapshot *RuntimeSnapshot) error {
 			return err
 		}
 		if why != "" {
-			aside = true
 			if err := s.setAside(snapshot, dir, why); err != nil {
 				return err
 			}
 		}
 	}
-	if len(list) == 0 && !aside {
+	if len(s.workers) == 0 {
 		return nil // what is empty has no entries to lose
 	}
-	// The workers' folders, and that those set aside are gone.
+	// The workers' folders.
 	return s.syncDir(s.workersPath())
 }
 

@@ -5,13 +5,13 @@ package workerruntime
 // one operation costs to explore. They are chosen so that no file is written
 // with more than maxPending bytes, JSON and all.
 const (
-	maxPending = 11 * 512
+	maxPending = 13 * 512
 
-	bundle1Min, bundle1Max = 400, 1600 // the large config bundle, b1
-	bundle2Min, bundle2Max = 100, 400  // the small one, b2
-	workerMin, workerMax   = 100, 2400
-	eventMin, eventMax     = 100, 2400
-	entryMin, entryMax     = 100, 2400
+	bundle1Min, bundle1Max = 2300, 3300 // the large config bundle, b1
+	bundle2Min, bundle2Max = 100, 300   // the small one, b2
+	workerMin, workerMax   = 100, 800
+	eventMin, eventMax     = 100, 800
+	entryMin, entryMax     = 100, 700
 	sizeStep               = 100
 
 	// What the caller keeps of its own diagnostics: the latest.
