@@ -1,6 +1,9 @@
 package crashtest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // An oracle judges what an explorer found. It goes through the visits in one
 // order, whatever the order in which they were made.
@@ -85,7 +88,7 @@ func (o *oracle) ask(v *visit, allowed []stateID, level int) *verdict {
 		return &verdict{failure: v.failed, last: InRecovery}
 	}
 	if !slices.Contains(allowed, v.state) {
-		return &verdict{failure: o.wrongState(v.state, allowed, o.order), last: InRecovery}
+		return &verdict{failure: wrongState(v.state, allowed, o.order), last: InRecovery}
 	}
 	if level >= twice && v.final != v {
 		again := Crash{In: InRecovery, At: AtEnd, last: v.last}
@@ -173,19 +176,44 @@ func (o *oracle) probes(v *visit) *verdict {
 
 func (o *oracle) afterProbes(v *visit, allowed []stateID, order map[stateID]int) *verdict {
 	if v.failed == nil && !slices.Contains(allowed, v.state) {
-		return &verdict{failure: o.wrongState(v.state, allowed, order), last: InRecovery}
+		return &verdict{failure: wrongState(v.state, allowed, order), last: InRecovery}
 	}
 	return o.judge(v, allowed, recovered)
 }
 
 // wrongState tells a state that was, before one that is right, from one that
 // never was.
-func (o *oracle) wrongState(got stateID, allowed []stateID, order map[stateID]int) *Failure {
-	f := &Failure{Kind: WrongState, Want: o.in.text(allowed[0]), Got: o.in.text(got)}
+func wrongState(got stateID, allowed []stateID, order map[stateID]int) *Failure {
 	if at, ok := order[got]; ok && at < order[allowed[0]] {
-		f.Kind = Lost
+		return &Failure{Kind: Lost}
 	}
-	return f
+	return &Failure{Kind: WrongState}
+}
+
+// compare adds the state that came back, and that right one from which the
+// fewest lines differ.
+func (f *Failure) compare(in *interner, got stateID, allowed []stateID) {
+	f.Got = in.text(got)
+	best := -1
+	for _, id := range allowed {
+		text := in.text(id)
+		if n := linesNotIn(text, f.Got) + linesNotIn(f.Got, text); best < 0 || n < best {
+			best, f.Want = n, text
+		}
+	}
+}
+
+func linesNotIn(a, b string) (n int) {
+	lines := map[string]bool{}
+	for l := range strings.Lines(b) {
+		lines[l] = true
+	}
+	for l := range strings.Lines(a) {
+		if !lines[l] {
+			n++
+		}
+	}
+	return n
 }
 
 // places gives the first place of each state.

@@ -111,7 +111,8 @@ func (p *play) judge(o *oracle, allowed []stateID, shown bool, before faultfs.Ke
 	case shown && life.shown != allowed[0]:
 		p.failure = &Failure{Kind: Forgotten, Want: p.in.text(allowed[0]), Got: p.in.text(life.shown)}
 	case !slices.Contains(allowed, life.shown):
-		p.failure = o.wrongState(life.shown, allowed, p.order)
+		p.failure = wrongState(life.shown, allowed, p.order)
+		p.failure.compare(p.in, life.shown, allowed)
 	case shown && o.target.Idempotent && life.final.Key() != before:
 		p.failure = &Failure{Kind: Unstable}
 	}

@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -57,9 +58,12 @@ func (s *suspect) lost() (n int) {
 
 // cause is what makes two failures one: what went wrong, and what the crash
 // before it lost, by the lines that had asked for it; where nothing was lost,
-// what was done last.
+// what the store says, or else what was done last.
 func (s *suspect) cause() string {
 	kind := string(s.failure.Kind)
+	if s.failure.Kind == Lost {
+		kind = string(WrongState) // which of the two it is depends on what else was done
+	}
 	c := s.lastCrash()
 	switch {
 	case c == nil && len(s.scenario.Ops) == 0:
@@ -67,11 +71,17 @@ func (s *suspect) cause() string {
 	case c == nil:
 		verb, _, _ := strings.Cut(s.scenario.Ops[len(s.scenario.Ops)-1], " ")
 		return kind + " in " + verb
-	case len(c.Lost) == 0:
-		return kind + " after " + c.last.String()
+	case len(c.Lost) > 0:
+		return kind + " without " + strings.Join(c.sites(), ", ")
+	case s.failure.Detail != "":
+		return kind + " saying " + particulars.ReplaceAllString(s.failure.Detail, "")
 	}
-	return kind + " without " + strings.Join(c.sites(), ", ")
+	return kind + " after " + c.last.String()
 }
+
+// particulars are what differs between two messages of one kind: folders and
+// numbers.
+var particulars = regexp.MustCompile(`[^\s"]*/|\d+`)
 
 // findings shrinks what was found, one of each cause, and puts together what
 // turns out to be one when it is small.

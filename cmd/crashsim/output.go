@@ -113,7 +113,7 @@ func (o *output) finding(n, of int, f *crashtest.Finding, path string) {
 		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, path, "crashsim replay " + path})
 		return
 	}
-	o.printf("FINDING %d of %d, seen on %s: %s  case: %s\n\n", n, of, disks(f.Seen), f.Report, path)
+	o.printf("FINDING %d of %d, seen %s: %s  case: %s\n\n", n, of, times(f.Seen), f.Report, path)
 }
 
 func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce string) {
@@ -136,7 +136,7 @@ func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce stri
 	o.printf("%d operations, %s crash points, %s states, %s unique, %s recoveries, %d capped, %.1f s\n", len(r.Workload),
 		thousands(r.CrashPoints), thousands(r.States), thousands(r.Unique), thousands(r.Recoveries), r.Capped, took.Seconds())
 	if r.Capped > 0 {
-		o.printf("capped: %d cuts leave more disks than --max-states; of these a sample was tried\n", r.Capped)
+		o.printf("capped: %d cuts leave more disks than --max-states, or than are tried once a failure is known; of these a sample was tried\n", r.Capped)
 	}
 	if r.Interrupted {
 		o.printf("interrupted: the figures are of what was explored until then\n")
@@ -146,11 +146,11 @@ func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce stri
 	}
 }
 
-func disks(n int) string {
+func times(n int) string {
 	if n == 1 {
-		return "1 disk"
+		return "once"
 	}
-	return thousands(n) + " disks"
+	return thousands(n) + " times"
 }
 
 func thousands(n int) string {

@@ -50,7 +50,7 @@ artifacts folder, one case file for each cause.`,
 	f.searchFlags(cmd)
 	fl := cmd.Flags()
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
-	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore kills even when power cuts have shown a failure")
+	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore as much after a failure, and kills too; else the cuts that are left are sampled")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, summary")
 	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the case files of what is found")
 	return cmd
