@@ -18,6 +18,7 @@ type explorer struct {
 	seed      uint64
 	in        *interner
 	reference map[stateID]Model // the states that probes can start from
+	calm      bool              // no crashes in probes
 	visits    table[visit]
 	cuts      table[aftermath]
 	tasks     pool
@@ -166,6 +167,9 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 	v.probed = true
 	s := e.target.apply(sim.Fork(), model, e.target.Probes(model), false, e.in)
 	v.probeFail, v.probeStates = s.failed, s.states
+	if e.calm {
+		return
+	}
 	for cut := range s.cuts(e.model) {
 		b := newBranch(s, cut.Cut)
 		b.states = cut.allowed

@@ -156,7 +156,7 @@ type job struct {
 
 // statesAfterFailure is how many disks are tried at one cut of a store that is
 // known to fail already.
-const statesAfterFailure = 128
+const statesAfterFailure = 64
 
 // phase explores cuts, some at a time, and has them judged in their order.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {

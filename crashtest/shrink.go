@@ -236,7 +236,7 @@ func (sh *shrinker) try(ops []string) *suspect {
 		return nil
 	}
 	t := &trial{shrinker: sh, life: life, explorer: newExplorer(sh.target, sh.cfg, in)}
-	t.explorer.reference = life.reference()
+	t.explorer.reference, t.explorer.calm = life.reference(), !sh.want.crashesProbes()
 	t.oracle = newOracle(sh.target, in, life)
 	cuts := powerCuts(life, sh.cfg.Model)
 	if sh.want.scenario.Crashes[0].Kill {
@@ -279,11 +279,27 @@ type trial struct {
 	best     *suspect
 }
 
-func (t *trial) cut(j *job) {
-	level, probe := t.cfg.level(), true
-	if len(t.want.scenario.Crashes) == 1 && t.want.scenario.Last == InRecovery {
-		level, probe = recovered, false
+func (s *suspect) crashesProbes() bool {
+	return slices.ContainsFunc(s.scenario.Crashes, func(c Crash) bool { return c.In == InProbes })
+}
+
+// depth is how far disks have to be explored to come to the failure.
+func (s *suspect) depth() (level int, probe bool) {
+	crashes := s.scenario.Crashes
+	probe = s.scenario.Last == InProbes || s.crashesProbes()
+	for _, c := range crashes[1:] {
+		if c.In == InRecovery && c.At != AtEnd {
+			level++
+		}
 	}
+	if len(crashes) == 1 && !probe {
+		return recovered, false
+	}
+	return twice + level, probe
+}
+
+func (t *trial) cut(j *job) {
+	level, probe := t.want.depth()
 	if j.kill {
 		v := &visit{}
 		t.explore(v, j.Kill, level, probe)
