@@ -2,9 +2,13 @@ package crashtest_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"testing"
 
 	"crashsim/crashtest"
+	"crashsim/faultfs"
 )
 
 func run(t *testing.T, f flaws, ops int) *crashtest.Result {
@@ -51,5 +55,90 @@ func TestFlawsAreFound(t *testing.T) {
 				t.Fatalf("%d findings, %s; want one: %s", len(r.Findings), r.Verdict, c.kind)
 			}
 		})
+	}
+}
+
+// The result depends on the configuration, and not on who does the work.
+func TestResultIsTheSameForAnyWorkers(t *testing.T) {
+	for name, f := range map[string]flaws{"sound": {}, "no checksum": {noChecksum: true}, "no sync": {noSync: true}} {
+		var want *crashtest.Result
+		for _, workers := range []int{1, 2, 3, 8, 8} {
+			cfg := crashtest.Defaults()
+			cfg.Ops, cfg.Workers, cfg.Seed, cfg.KeepGoing = 20, workers, 5, true
+			r, err := crashtest.Run(context.Background(), toyTarget(f), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want == nil {
+				want = r
+			}
+			if got, want := summary(r), summary(want); got != want {
+				t.Errorf("%s: %d workers:\n%s\none worker:\n%s", name, workers, got, want)
+			}
+		}
+	}
+}
+
+func summary(r *crashtest.Result) string {
+	text := fmt.Sprintf("%s %d %d %d %d %d %v\n", r.Verdict, r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped, r.Workload)
+	for _, f := range r.Findings {
+		text += fmt.Sprintf("%d %s\n", f.Seen, f.Report)
+	}
+	return text
+}
+
+// What was not explored whole is no pass.
+func TestCapIsInconclusive(t *testing.T) {
+	cfg := crashtest.Defaults()
+	cfg.Ops, cfg.MaxStates = 10, 3
+	r, err := crashtest.Run(context.Background(), toyTarget(flaws{}), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != crashtest.Inconclusive || r.Capped == 0 || r.Err() == nil {
+		t.Errorf("%s, %d capped, %v", r.Verdict, r.Capped, r.Err())
+	}
+}
+
+func TestInterruptedRunIsInconclusive(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cfg := crashtest.Defaults()
+	cfg.Progress = func(p crashtest.Progress) {
+		if p.Done == 20 {
+			cancel()
+		}
+	}
+	r, err := crashtest.Run(ctx, toyTarget(flaws{}), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != crashtest.Inconclusive || !r.Interrupted || r.CrashPoints == 0 || r.Unique == 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A store that does other things each time is told so, and not judged.
+func TestTargetThatDoesNotRepeatIsAnError(t *testing.T) {
+	opened := 0
+	target := toyTarget(flaws{noSync: true})
+	open := target.Open
+	target.Open = func(fsys faultfs.FS) (crashtest.Store, error) {
+		if opened++; opened%2 == 0 {
+			if err := fsys.Mkdir("odd", 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+				return nil, err
+			}
+		}
+		return open(fsys)
+	}
+	cfg := crashtest.Defaults()
+	cfg.Ops, cfg.Workers = 10, 1
+	if r, err := crashtest.Run(context.Background(), target, cfg); err == nil && r.Verdict == crashtest.Passed {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestCanary(t *testing.T) {
+	if err := crashtest.Canary(context.Background(), crashtest.Defaults()); err != nil {
+		t.Error(err)
 	}
 }

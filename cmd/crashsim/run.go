@@ -99,6 +99,9 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	defer dir.done()
+	if err := crashtest.Canary(cmd.Context(), f.Config); err != nil {
+		return &exitError{exitBroken, err}
+	}
 	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
 	out.start(target, f)
 	f.Progress = out.progress

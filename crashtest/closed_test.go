@@ -1,0 +1,134 @@
+package crashtest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// forest draws needs as cuts have them: each effect needs one earlier one, or
+// none.
+func forest(r *rand.Rand, n int) []int {
+	needs := make([]int, n)
+	for i := range needs {
+		needs[i] = r.IntN(i+1) - 1
+		if r.IntN(2) == 0 {
+			needs[i] = -1
+		}
+	}
+	return needs
+}
+
+// allClosed goes through every subset there is.
+func allClosed(needs []int) map[string]bool {
+	sets := map[string]bool{}
+	for bits := range uint64(1) << len(needs) {
+		closed := true
+		for i, n := range needs {
+			if n >= 0 && bits>>n&1 == 1 && bits>>i&1 == 0 {
+				closed = false
+			}
+		}
+		if closed {
+			sets[lossSet{bits}.id()] = true
+		}
+	}
+	return sets
+}
+
+func TestClosedSetsAreAllThereAre(t *testing.T) {
+	const seed = 1
+	r := rand.New(rand.NewPCG(seed, seed))
+	for trial := range 300 {
+		needs := forest(r, 1+r.IntN(11))
+		want := allClosed(needs)
+		sets, capped := lossSets(needs, 1<<12, Seeded(1))
+		got := map[string]bool{}
+		for i, s := range sets {
+			if !want[s.id()] {
+				t.Fatalf("seed %d trial %d: needs %v: %b is not closed", seed, trial, needs, s)
+			}
+			got[s.id()] = true
+			if i > 0 && s.len() < sets[i-1].len() {
+				t.Fatalf("seed %d trial %d: sets are not in the order of what they lose", seed, trial)
+			}
+		}
+		if capped || len(sets) != len(want) || len(got) != len(want) || countClosed(needs) != float64(len(want)) {
+			t.Fatalf("seed %d trial %d: needs %v: %d sets, %d different, counted %v; want %d",
+				seed, trial, needs, len(sets), len(got), countClosed(needs), len(want))
+		}
+	}
+}
+
+// A bound on what is lost leaves out nothing below it, and no more.
+func TestClosedSetsWithinBounds(t *testing.T) {
+	const seed = 2
+	r := rand.New(rand.NewPCG(seed, seed))
+	for trial := range 200 {
+		needs := forest(r, 1+r.IntN(9))
+		most, only := r.IntN(5), r.Uint64()
+		may := func(i int) bool { return only>>i&1 == 1 }
+		want := 0
+		for _, s := range closedSets(needs, len(needs), nil) {
+			if s.len() <= most && s.in(lossSet{only}) {
+				want++
+			}
+		}
+		if got := len(closedSets(needs, most, may)); got != want {
+			t.Fatalf("seed %d trial %d: needs %v, most %d, only %b: %d sets, want %d", seed, trial, needs, most, only, got, want)
+		}
+	}
+}
+
+func TestSampleIsClosedDifferentAndRepeats(t *testing.T) {
+	const seed, n, limit = 3, 70, 500
+	r := rand.New(rand.NewPCG(seed, seed))
+	for range 20 {
+		needs := forest(r, n)
+		if countClosed(needs) <= limit {
+			continue
+		}
+		sets, capped := lossSets(needs, limit, Seeded(7))
+		again, _ := lossSets(needs, limit, Seeded(7))
+		if !capped || len(sets) != limit || !slices.EqualFunc(sets, again, slices.Equal[lossSet]) {
+			t.Fatalf("capped %t, %d sets of %d, and the same again: %t", capped, len(sets), limit, slices.EqualFunc(sets, again, slices.Equal[lossSet]))
+		}
+		ids := map[string]bool{}
+		sizes := map[int]int{}
+		for _, s := range sets {
+			closed := slices.Clone(s).close(needs)
+			if !slices.Equal(s, closed) {
+				t.Fatalf("needs %v: %b is not closed", needs, s)
+			}
+			ids[s.id()] = true
+			sizes[s.len()*10/(n+1)]++
+		}
+		if len(ids) != limit {
+			t.Fatalf("%d different sets of %d", len(ids), limit)
+		}
+		if !ids[newLossSet(n).id()] || !ids[everything(n).id()] {
+			t.Fatal("nothing lost and everything lost have to be among them")
+		}
+		if len(sizes) < 8 {
+			t.Fatalf("the sample is of %d of ten sizes only: %v", len(sizes), sizes)
+		}
+	}
+}
+
+func everything(n int) lossSet {
+	s := newLossSet(n)
+	for i := range n {
+		s.add(i)
+	}
+	return s
+}
+
+func TestSampleIsOfWhatIsThere(t *testing.T) {
+	// As many as there are, if the limit is one below.
+	needs := []int{-1, 0, 0, -1, 3}
+	want := allClosed(needs)
+	sets, capped := lossSets(needs, len(want)-1, Seeded(1))
+	if !capped || len(sets) != len(want)-1 {
+		t.Fatalf("capped %t, %d sets, want %d", capped, len(sets), len(want)-1)
+	}
+}
