@@ -11,7 +11,7 @@ import (
 
 // stepBudget is how many things a store may ask of its disk in one life. What
 // needs more than that has lost its way.
-const stepBudget = 1 << 20
+const stepBudget = 1 << 17
 
 // A session is one life of a store on a disk: opened, given operations, closed,
 // with everything recorded.
