@@ -1,0 +1,2 @@
+// Package fuzz has the native fuzz targets: go test -fuzz, or make fuzz.
+package fuzz
