@@ -13,9 +13,8 @@
 // What fails is shrunk, grouped by its cause, and kept as a [Case]: text that a
 // person can read and [Case.Replay] repeats byte for byte.
 //
-//	result, err := crashtest.Run(ctx, &target, crashtest.Defaults())
-//	if err == nil {
-//		err = result.Err()
+//	if err := crashtest.Check(t.Context(), &target, crashtest.Defaults()); err != nil {
+//		t.Fatal(err)
 //	}
 //
 // A run that could not try everything is [Inconclusive], and no pass.

@@ -30,7 +30,7 @@ type Config struct {
 // Defaults gives a configuration that explores a store of a few files whole.
 func Defaults() Config {
 	return Config{
-		Model: faultfs.POSIX, Seed: 1, Ops: 95, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Depth: 2,
+		Model: faultfs.POSIX, Seed: 1, Ops: 100, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Depth: 2,
 	}
 }
 
@@ -91,6 +91,16 @@ func (r *Result) Err() error {
 // error says that the target does not do the same twice ([ErrDiverged]).
 func Run(ctx context.Context, t *Target, cfg Config) (*Result, error) {
 	return explore(ctx, t, cfg, t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+}
+
+// Check is Run for a test: an error says all that is wrong, or that not everything
+// was tried.
+func Check(ctx context.Context, t *Target, cfg Config) error {
+	r, err := Run(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	return r.Err()
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
@@ -158,11 +168,13 @@ type job struct {
 // known to fail already.
 const statesAfterFailure = 64
 
-// phase explores cuts, some at a time, and has them judged in their order.
+// phase explores cuts, more and more of them at a time, and has them judged in
+// their order, so that what fails at once is known to fail before much was done.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
 	jobs := slices.Collect(cuts)
 	done := 0
-	for some := range slices.Chunk(jobs, 16) {
+	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, 16) {
+		some := jobs[done:min(done+n, len(jobs))]
 		if len(r.suspects) > 0 && !r.cfg.KeepGoing {
 			r.explorer.maxStates = min(r.cfg.MaxStates, statesAfterFailure)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"crashsim/crashtest"
@@ -30,32 +31,49 @@ func TestSoundStorePasses(t *testing.T) {
 	t.Logf("%+v", r)
 }
 
-// Each flaw is found, and by the kind of failure that it leads to.
+// Each flaw is found, by the kind of failure that it leads to, and by the simplest
+// crash that shows it.
 func TestFlawsAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		flaws flaws
 		kind  crashtest.Kind
+		lives string
 	}{
-		"no sync":               {flaws{noSync: true}, crashtest.Lost},
-		"no sync of the folder": {flaws{noDirSync: true}, crashtest.Lost},
-		"no checksum":           {flaws{noChecksum: true}, crashtest.WrongState},
-		"no cut":                {flaws{noCut: true}, crashtest.Refused},
-		"no sync at open":       {flaws{noSyncAtOpen: true}, crashtest.Forgotten},
-		"panics":                {flaws{panics: true}, crashtest.Panicked},
-		"loops":                 {flaws{loops: true}, crashtest.Endless},
-		"grows":                 {flaws{grows: true}, crashtest.Unstable},
-		"deaf":                  {flaws{deaf: true}, crashtest.WrongAnswer},
+		"no sync":               {flaws{noSync: true}, crashtest.Lost, "workload cut, recovery"},
+		"no sync of the folder": {flaws{noDirSync: true}, crashtest.Lost, "workload cut, recovery"},
+		"no checksum":           {flaws{noChecksum: true}, crashtest.WrongState, "workload cut, recovery"},
+		"no cut":                {flaws{noCut: true}, crashtest.Refused, "workload cut, recovery"},
+		"no sync at open":       {flaws{noSyncAtOpen: true}, crashtest.Forgotten, "workload killed, recovery cut, recovery"},
+		"panics":                {flaws{panics: true}, crashtest.Panicked, "workload cut, recovery"},
+		"loops":                 {flaws{loops: true}, crashtest.Endless, "workload cut, recovery"},
+		"grows":                 {flaws{grows: true}, crashtest.Unstable, "workload cut, recovery cut, recovery"},
+		"rewrites":              {flaws{rewrites: true}, crashtest.Lost, "workload cut, recovery cut, recovery"},
+		"keeps the tail":        {flaws{keepsTail: true}, crashtest.Lost, "workload cut, probes cut, recovery"},
+		"deaf":                  {flaws{deaf: true}, crashtest.WrongAnswer, "workload"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run(t, c.flaws, 30)
-			for _, f := range r.Findings {
-				t.Logf("%s\n%s", f.Kind, f.Report)
-			}
 			if len(r.Findings) != 1 || r.Findings[0].Kind != c.kind || r.Verdict != crashtest.Failed {
-				t.Fatalf("%d findings, %s; want one: %s", len(r.Findings), r.Verdict, c.kind)
+				t.Fatalf("%d findings, %s; want one: %s\n%v", len(r.Findings), r.Verdict, c.kind, r.Err())
+			}
+			if got := lives(&r.Findings[0].Scenario); got != c.lives {
+				t.Errorf("%s; want %s\n%s", got, c.lives, r.Findings[0].Report)
 			}
 		})
 	}
+}
+
+// lives tells a scenario's lives and how they end.
+func lives(sc *crashtest.Scenario) string {
+	var list []string
+	for _, c := range sc.Crashes {
+		end := " cut"
+		if c.Kill {
+			end = " killed"
+		}
+		list = append(list, string(c.In)+end)
+	}
+	return strings.Join(append(list, string(sc.Last)), ", ")
 }
 
 // The result depends on the configuration, and not on who does the work.

@@ -33,8 +33,8 @@ type Target struct {
 	// every byte of the disk as it was. It is checked.
 	Idempotent bool
 
-	// Check tells what is wrong with the text of an operation, nil if nothing
-	// is. It is for workloads that people write.
+	// Check, if not nil, tells what is wrong with the text of an operation, nil
+	// if nothing is. It is for workloads that people write.
 	Check func(op string) error
 }
 

@@ -32,6 +32,8 @@ type flaws struct {
 	grows        bool // by a file with each opening
 	loops        bool // on a torn tail
 	deaf         bool // answers "ok" to what the reference refuses
+	rewrites     bool // the log in place, where it has a torn tail
+	keepsTail    bool // and writes on behind it
 }
 
 const toyLog = "log"
@@ -84,13 +86,29 @@ func (t *toy) recover(data []byte) error {
 					_, _ = t.fsys.Stat(toyLog)
 				}
 			}
-			return t.file.Truncate(t.size)
+			return t.cut(data)
 		}
 		t.lines = append(t.lines, text)
 		t.size += int64(len(line)) + 1
 		rest = after
 	}
 	return nil
+}
+
+// cut takes a torn tail off the log.
+func (t *toy) cut(data []byte) error {
+	switch {
+	case t.flaws.keepsTail:
+		t.size = int64(len(data))
+		return nil
+	case t.flaws.rewrites:
+		if err := errors.Join(t.file.Truncate(0), t.file.Sync()); err != nil {
+			return err
+		}
+		_, err := t.file.WriteAt(data[:t.size], 0)
+		return err
+	}
+	return t.file.Truncate(t.size)
 }
 
 func checksum(text string) string {
