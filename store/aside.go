@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 
 	"crashsim/faultfs"
@@ -20,7 +21,7 @@ const CodeWorkerIgnored = "worker_snapshot_ignored"
 // it is made durable, then the diagnostic that tells of it, then the folder goes.
 // A crash in between leaves what is done over again, with the same result.
 func (s *Store) setAside(snapshot *RuntimeSnapshot, dir, why string) error {
-	if !s.isAside(snapshot, dir, why) {
+	if !s.isAside(snapshot, dir) {
 		id := snapshot.NextDiagnosticID
 		if err := s.copyAside(dir, s.asidePath(id, dir)); err != nil {
 			return err
@@ -60,15 +61,12 @@ func (s *Store) asideDiagnostic(id uint64, dir, why string) Diagnostic {
 	return d
 }
 
-// isAside tells whether all is done but the removal.
-func (s *Store) isAside(snapshot *RuntimeSnapshot, dir, why string) bool {
-	for _, d := range snapshot.Diagnostics {
-		if d.Code == CodeWorkerIgnored && d.Message == s.asideDiagnostic(d.ID, dir, why).Message &&
-			s.sameFiles(dir, s.asidePath(d.ID, dir)) {
-			return true
-		}
-	}
-	return false
+// isAside tells whether all is done but the removal. Of that a crash may have
+// kept any part, so that what is left need not say why it came here.
+func (s *Store) isAside(snapshot *RuntimeSnapshot, dir string) bool {
+	return slices.ContainsFunc(snapshot.Diagnostics, func(d Diagnostic) bool {
+		return d.Code == CodeWorkerIgnored && s.holds(s.asidePath(d.ID, dir), dir)
+	})
 }
 
 // copyAside copies a folder of files. What an earlier try has left is removed.
@@ -153,30 +151,21 @@ func (s *Store) removeAll(name string) error {
 	return nil
 }
 
-// sameFiles tells whether two folders hold the same; what cannot be read is not
-// the same as anything.
-func (s *Store) sameFiles(a, b string) bool {
-	listA, errA := s.fsys.ReadDir(a)
-	listB, errB := s.fsys.ReadDir(b)
-	if errA != nil || errB != nil || len(listA) != len(listB) {
+// holds tells whether all that is in a folder is in a copy of it; what cannot be
+// read is in none.
+func (s *Store) holds(kept, dir string) bool {
+	list, err := s.fsys.ReadDir(dir)
+	_, missing := s.fsys.Stat(kept)
+	if err != nil || missing != nil {
 		return false
 	}
-	for i, e := range listA {
-		if e.Name() != listB[i].Name() || e.IsDir() != listB[i].IsDir() {
-			return false
-		}
-		nameA, nameB := path.Join(a, e.Name()), path.Join(b, e.Name())
+	return !slices.ContainsFunc(list, func(e fs.DirEntry) bool {
+		a, b := path.Join(kept, e.Name()), path.Join(dir, e.Name())
 		if e.IsDir() {
-			if !s.sameFiles(nameA, nameB) {
-				return false
-			}
-			continue
+			return !s.holds(a, b)
 		}
-		dataA, errA := faultfs.ReadFile(s.fsys, nameA)
-		dataB, errB := faultfs.ReadFile(s.fsys, nameB)
-		if errA != nil || errB != nil || !bytes.Equal(dataA, dataB) {
-			return false
-		}
-	}
-	return true
+		dataA, errA := faultfs.ReadFile(s.fsys, a)
+		dataB, errB := faultfs.ReadFile(s.fsys, b)
+		return errA != nil || errB != nil || !bytes.Equal(dataA, dataB)
+	})
 }

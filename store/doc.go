@@ -31,7 +31,8 @@
 //	ErrMissing
 //	ErrIO of a write              it was taken back; the operation may be tried again
 //	ErrIO of a sync or rename,    every later write is ErrFailed, until the store is closed and
-//	or of taking a write back     opened again; reads go on with what was acknowledged before
+//	of taking a write back, or    opened again; reads go on with what was acknowledged before
+//	of filling a worker's folder
 //	ErrLocked                     another owner has it; nothing was changed
 //
 // The store refuses to write after a failed sync since the system may have

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"strconv"
+	"unicode/utf8"
 )
 
 // A line of a log is a JSON object whose first field is its id or sequence, and
@@ -21,6 +23,9 @@ const (
 	sumDigits = 8
 	sumLen    = len(sumBefore) + sumDigits + len(sumAfter)
 )
+
+// maxID leaves room for the one that is to follow.
+const maxID = math.MaxUint64 - 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -77,7 +82,7 @@ func lineID(line []byte, key string) (id uint64, ok bool) {
 			return id, true
 		}
 	}
-	if !json.Valid(line) {
+	if !utf8.Valid(line) || !json.Valid(line) {
 		return 0, false
 	}
 	var fields struct {
@@ -90,7 +95,7 @@ func lineID(line []byte, key string) (id uint64, ok bool) {
 	if key == eventKey {
 		fields.Sequence = fields.ID
 	}
-	if fields.Sequence == nil {
+	if fields.Sequence == nil || *fields.Sequence > maxID {
 		return 0, false
 	}
 	return *fields.Sequence, true
@@ -120,5 +125,5 @@ func leadingID(body []byte, key string) (uint64, bool) {
 		return 0, false
 	}
 	id, err := strconv.ParseUint(string(rest[:end]), 10, 64)
-	return id, err == nil
+	return id, err == nil && id <= maxID
 }

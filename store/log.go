@@ -93,7 +93,7 @@ func (l *log) scan(op string, data []byte) error {
 		if id, ok := lineID(line, l.key); ok {
 			l.add(id, int64(off))
 		} else if len(bytes.TrimSpace(line)) > 0 {
-			if !torn(data, off) {
+			if !torn(data, off, l.key) {
 				return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, is damaged", number, off))
 			}
 			return nil
@@ -108,14 +108,16 @@ func (l *log) scan(op string, data []byte) error {
 // the append of one line: part of it, with no newline but as the last byte, cut
 // short, or with sectors that were not written and read as zeros. JSON holds no
 // zero byte, so that a line which is whole by that measure, and yet not good, is
-// damage of another kind.
-func torn(data []byte, from int) bool {
+// damage of another kind; so is one that goes on where its newline was.
+func torn(data []byte, from int, key string) bool {
 	tail := data[from:]
-	if i := bytes.IndexByte(tail, '\n'); i >= 0 && i != len(tail)-1 {
+	last := len(tail) - 1
+	if i := bytes.IndexByte(tail, '\n'); i >= 0 && i != last {
 		return false
 	}
-	if tail[len(tail)-1] != '\n' && bytes.IndexByte(tail, 0) < 0 {
-		return true
+	if tail[last] != '\n' && bytes.IndexByte(tail, 0) < 0 {
+		_, whole := lineID(tail[:last], key)
+		return !whole
 	}
 	zeros := false
 	for at := from; at < len(data); {

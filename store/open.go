@@ -132,8 +132,15 @@ func (s *Store) recover() error {
 	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey); err != nil {
 		return err
 	}
-	// The snapshot's name, and the log's. The snapshot's content was durable
-	// before it had the name.
+	if len(s.events.index) == 0 && snapshot.NextWorkerSequence <= 1 {
+		// The format's first writer can be interrupted with the snapshot's name
+		// on the disk and not the folder's.
+		if err := s.makeFolder(s.workersPath()); err != nil {
+			return err
+		}
+	}
+	// The snapshot's name, the log's and the folder's. The snapshot's content
+	// was durable before it had the name.
 	if err := s.syncDir(s.dir); err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "os"
+import (
+	"os"
+	"unicode/utf8"
+)
 
 // Options say which runtime a store is of, and what it accepts.
 type Options struct {
@@ -28,9 +31,14 @@ const (
 )
 
 func (o Options) withDefaults() (Options, error) {
-	if o.MaxLineBytes < 0 || o.MaxWorkers < 0 || o.ProcessID < 0 ||
-		o.Limits.MaxEventBatchItems < 0 || o.Limits.MaxTranscriptProjectionItems < 0 {
-		return o, invalid("open", "a negative limit")
+	if o.MaxLineBytes < 0 || o.MaxWorkers < 0 || o.ProcessID < 0 {
+		return o, invalid(opOpen, "a negative limit")
+	}
+	if err := o.Limits.check(opOpen); err != nil {
+		return o, err
+	}
+	if o.DisplayName != nil && !utf8.ValidString(*o.DisplayName) {
+		return o, invalid(opOpen, "a display name that is not UTF-8")
 	}
 	def := func(v *int, to int) {
 		if *v == 0 {

@@ -14,7 +14,7 @@ func (s *Store) Load() (State, error) {
 	if s.closed {
 		return state, &Error{Op: op, Kind: ErrClosed}
 	}
-	if err := readJSON(s.fsys, op, s.runtimePath(), &state.Snapshot); err != nil {
+	if err := s.readSnapshot(op, s.runtimePath(), &state.Snapshot); err != nil {
 		return State{}, err
 	}
 	if err := s.checkStoredRuntime(&state.Snapshot); err != nil {
@@ -39,7 +39,7 @@ func (s *Store) Load() (State, error) {
 func (s *Store) loadWorker(op, id string) (Worker, error) {
 	w := s.workers[id]
 	var loaded Worker
-	if err := readJSON(s.fsys, op, w.snapshotPath(), &loaded.Snapshot); err != nil {
+	if err := s.readSnapshot(op, w.snapshotPath(), &loaded.Snapshot); err != nil {
 		return loaded, err
 	}
 	if err := s.checkStoredWorker(&loaded.Snapshot, w.snapshotPath(), w.dir); err != nil {

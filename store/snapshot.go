@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"crashsim/faultfs"
 )
@@ -19,6 +20,10 @@ var errSync = errors.New("sync failed")
 // replace writes a file in such a way that a crash leaves the old one or the new
 // one: to a temporary file beside it, synced, and renamed over it.
 func (s *Store) replace(op, name string, data []byte) error {
+	old, err := faultfs.ReadFile(s.fsys, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ioError(op, name, err)
+	}
 	tmp, f, err := s.createTemp(name)
 	if err != nil {
 		return ioError(op, tmp, err)
@@ -29,13 +34,30 @@ func (s *Store) replace(op, name string, data []byte) error {
 	}
 	if err := s.fsys.Rename(tmp, name); err != nil {
 		_ = s.fsys.Remove(tmp)
+		s.inDoubt = snapshotFile{name, old}
 		return s.writeError(op, name, errors.Join(errLeft, err))
 	}
 	// The rename. Without it a crash brings the old file back.
 	if err := s.fsys.SyncDir(path.Dir(name)); err != nil {
+		s.inDoubt = snapshotFile{name, old}
 		return s.writeError(op, path.Dir(name), errors.Join(errSync, err))
 	}
 	return nil
+}
+
+// snapshotFile is a snapshot whose replacement failed, by its name, and what it
+// was before. The file may hold either, and a crash may bring back the old one.
+type snapshotFile struct {
+	name string
+	old  []byte
+}
+
+// readSnapshot reads a snapshot that was acknowledged.
+func (s *Store) readSnapshot(op, name string, value any) error {
+	if s.inDoubt.name == name {
+		return parseJSON(op, name, s.inDoubt.old, value)
+	}
+	return readJSON(s.fsys, op, name, value)
 }
 
 func (s *Store) writeTemp(f faultfs.File, data []byte) error {
@@ -78,6 +100,13 @@ func readJSON(fsys faultfs.FS, op, name string, value any) error {
 		return &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
 	case err != nil:
 		return ioError(op, name, err)
+	}
+	return parseJSON(op, name, data, value)
+}
+
+func parseJSON(op, name string, data []byte, value any) error {
+	if !utf8.Valid(data) {
+		return corrupt(op, name, "not UTF-8") // encoding/json would give another text
 	}
 	if err := json.Unmarshal(data, value); err != nil {
 		return &Error{Op: op, Path: name, Kind: ErrCorrupt, Err: err}

@@ -22,6 +22,7 @@ type Store struct {
 	events       *log
 	workers      map[string]*worker // by id
 	failed       error              // why writes are refused
+	inDoubt      snapshotFile       // what was being replaced then
 	closed       bool
 }
 
@@ -119,6 +120,9 @@ func (s *Store) appendLine(op string, l *log, id uint64, value any) error {
 	}
 	if len(l.index) > 0 && id <= l.last {
 		return &Error{Op: op, Path: l.path, Kind: ErrInvalid, Detail: "id or sequence is not above the last one"}
+	}
+	if id > maxID {
+		return &Error{Op: op, Path: l.path, Kind: ErrInvalid, Detail: "id or sequence that none could follow"}
 	}
 	line, err := marshalLine(op, value)
 	if err != nil {

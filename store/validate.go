@@ -43,7 +43,8 @@ func (s *Store) checkRuntime(op string, r *RuntimeSnapshot) error {
 	if r.RuntimeID != s.opts.RuntimeID {
 		return s.wrongRuntime(op, r.RuntimeID)
 	}
-	err := first(version(op, r.SchemaVersion), oneOf(op, "backend", r.Backend, []string{Backend}), oneOf(op, "status", r.Status, runtimeStatuses))
+	err := first(version(op, r.SchemaVersion), oneOf(op, "backend", r.Backend, []string{Backend}),
+		oneOf(op, "status", r.Status, runtimeStatuses), r.Limits.check(op))
 	for _, d := range r.Diagnostics {
 		err = first(err, oneOf(op, "severity", d.Severity, severities))
 	}
@@ -56,6 +57,13 @@ func (s *Store) checkRuntime(op string, r *RuntimeSnapshot) error {
 		}
 	}
 	return err
+}
+
+func (l Limits) check(op string) error {
+	if l.MaxEventBatchItems < 0 || l.MaxTranscriptProjectionItems < 0 {
+		return invalid(op, "a negative limit")
+	}
+	return nil
 }
 
 func (s *Store) checkWorker(op string, w *WorkerSnapshot) error {
