@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -39,6 +40,7 @@ type visit struct {
 	failed *Failure
 	final  *visit // the disk after recovery
 	last   site   // what recovery did last
+	way    uint64 // that recovery went, see wayOf
 
 	crashes []branch // in the recovery, or after it
 
@@ -109,7 +111,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 	sim := disk()
 	s := e.target.recover(sim, e.in)
 	if v.level == unseen {
-		v.failed, v.state, v.last = s.failed, s.shown, s.lastSite(s.trace.Len())
+		v.failed, v.state, v.last, v.way = s.failed, s.shown, s.lastSite(s.trace.Len()), wayOf(s.trace)
 		if s.failed == nil {
 			v.final = e.visits.get(sim.Key())
 		}
@@ -122,7 +124,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 	if v.final != nil && level >= twice {
 		e.explore(v.final, sim.Fork, recovered, false)
 		if probe {
-			e.probe(v.final, sim)
+			e.probe(v.final, sim.Fork())
 		}
 	}
 }
@@ -156,7 +158,7 @@ func newBranch(s *session, cut *faultfs.Cut) branch {
 	return b
 }
 
-// probe puts a recovered store to use, and crashes it.
+// probe puts a recovered store to use, and crashes it. It takes the disk over.
 func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -165,7 +167,7 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 		return
 	}
 	v.probed = true
-	s := e.target.apply(sim.Fork(), model, e.target.Probes(model), false, e.in)
+	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
 	v.probeFail, v.probeStates = s.failed, s.states
 	if e.calm {
 		return
@@ -176,6 +178,17 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 		b.aftermath = e.after(cut.Cut, recovered, false)
 		v.probes = append(v.probes, b)
 	}
+}
+
+var waySeed = maphash.MakeSeed()
+
+// wayOf stands for the lines of the store that a life went through.
+func wayOf(t *faultfs.Trace) (way uint64) {
+	for i := range t.Len() {
+		op := t.Op(i)
+		way = way*0x9e3779b97f4a7c15 ^ maphash.Comparable(waySeed, site{op: op.Kind, stack: op.Stack})
+	}
+	return way
 }
 
 // after gives every disk that a cut may leave, or where they are too many, a

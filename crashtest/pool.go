@@ -55,3 +55,6 @@ func (p *pool) take(next func() func()) func() {
 		p.idle.Wait()
 	}
 }
+
+// nothing is for work on what the pool holds already.
+func nothing() func() { return nil }

@@ -104,7 +104,7 @@ func Check(ctx context.Context, t *Target, cfg Config) error {
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
-	r := &runner{target: t, cfg: &cfg, in: newInterner(), result: &Result{}}
+	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, result: &Result{}}
 	r.explorer = newExplorer(t, &cfg, r.in)
 	workload := r.plain(ops)
 	r.result.Workload = workload.ops
@@ -132,6 +132,7 @@ type runner struct {
 	explorer *explorer
 	oracle   *oracle
 	suspects []*suspect
+	used     map[wayTo]bool
 	killed   int
 	result   *Result
 }
@@ -244,6 +245,9 @@ func (r *runner) judge(workload *session, j *job) {
 	for _, en := range j.disks {
 		v := r.oracle.judge(en.visit, j.allowed, r.cfg.level())
 		if v == nil {
+			v = r.use(j, en)
+		}
+		if v == nil {
 			continue
 		}
 		s := newSuspect(workload, j, en.lost, v)
@@ -261,6 +265,38 @@ func (r *runner) judge(workload *session, j *job) {
 		found, lost = append(found, s), append(lost, en.lost)
 	}
 	r.suspects = append(r.suspects, found...)
+}
+
+// wayTo is a state that a recovery came to, and the way it went.
+type wayTo struct {
+	state stateID
+	way   uint64
+}
+
+// use puts the store to use in the life that has recovered, once for each way
+// that a recovery went to each state. Other probes begin with an opening that has
+// nothing to mend.
+func (r *runner) use(j *job, l left) *verdict {
+	w := wayTo{l.visit.state, l.visit.way}
+	if r.used[w] {
+		return nil
+	}
+	r.used[w] = true
+	return r.explorer.use(r.oracle, j, l, r.cfg.Workers)
+}
+
+func (e *explorer) use(o *oracle, j *job, l left, workers int) *verdict {
+	v := &visit{state: l.visit.state}
+	e.probe(v, j.image(l.lost))
+	e.tasks.work(workers, nothing)
+	return o.probes(v)
+}
+
+func (j *job) image(lost lossSet) *faultfs.Sim {
+	if j.kill {
+		return j.Kill()
+	}
+	return j.Image(lost.kept)
 }
 
 // count sums up what was done for all disks.

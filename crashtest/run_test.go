@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
@@ -48,7 +49,9 @@ func TestFlawsAreFound(t *testing.T) {
 		"loops":                 {flaws{loops: true}, crashtest.Endless, "workload cut, recovery"},
 		"grows":                 {flaws{grows: true}, crashtest.Unstable, "workload cut, recovery cut, recovery"},
 		"rewrites":              {flaws{rewrites: true}, crashtest.Lost, "workload cut, recovery cut, recovery"},
-		"keeps the tail":        {flaws{keepsTail: true}, crashtest.Lost, "workload cut, probes cut, recovery"},
+		"keeps the tail":        {flaws{keepsTail: true}, crashtest.WrongState, "workload cut, probes"},
+		"tires":                 {flaws{tires: true}, crashtest.Lost, "workload cut, probes cut, recovery"},
+		"sticks":                {flaws{sticks: true}, crashtest.OpFailed, "workload cut, probes"},
 		"deaf":                  {flaws{deaf: true}, crashtest.WrongAnswer, "workload"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,6 +65,60 @@ func TestFlawsAreFound(t *testing.T) {
 		})
 	}
 }
+
+// What is acknowledged has to be there at once, whatever comes later: here the
+// next operation goes back to what was before, and is synced.
+func TestLossIsSeenRightAfterAcknowledgement(t *testing.T) {
+	for _, ops := range [][]string{{"1"}, {"1", "0"}} {
+		r := explore(t, &crashtest.Target{
+			Name:   "switch",
+			Open:   func(fsys faultfs.FS) (crashtest.Store, error) { return openSwitch(fsys) },
+			Model:  func() crashtest.Model { return &switchModel{"0"} },
+			Probes: func(crashtest.Model) []string { return nil },
+		}, ops)
+		if len(r.Findings) != 1 || r.Findings[0].Kind != crashtest.Lost || lives(&r.Findings[0].Scenario) != "workload cut, recovery" {
+			t.Errorf("%q: %s, %v", ops, r.Verdict, r.Err())
+		}
+	}
+}
+
+// switchStore is one byte, "0" or "1". It forgets to sync a "1".
+type switchStore struct {
+	fsys faultfs.FS
+	file faultfs.File
+}
+
+func openSwitch(fsys faultfs.FS) (*switchStore, error) {
+	f, err := fsys.OpenFile("switch", os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &switchStore{fsys, f}, errors.Join(f.Sync(), fsys.SyncDir("."))
+}
+
+func (s *switchStore) Apply(op string) (string, error) {
+	_, err := s.file.WriteAt([]byte(op), 0)
+	if err == nil && op == "0" {
+		err = s.file.Sync()
+	}
+	return "ok", err
+}
+
+func (s *switchStore) State() (string, error) {
+	data, err := faultfs.ReadFile(s.fsys, "switch")
+	if string(data) != "1" {
+		data = []byte("0")
+	}
+	return string(data), err
+}
+
+func (s *switchStore) Close() error { return s.file.Close() }
+
+type switchModel struct{ state string }
+
+func (m *switchModel) Apply(op string) string { m.state = op; return "ok" }
+func (m *switchModel) State() string          { return m.state }
+func (m *switchModel) Clone() crashtest.Model { c := *m; return &c }
 
 // lives tells a scenario's lives and how they end.
 func lives(sc *crashtest.Scenario) string {

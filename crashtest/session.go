@@ -58,8 +58,8 @@ func closed(store Store) *Failure {
 }
 
 // apply opens the store on a disk and gives it operations in lock step with the
-// reference, which has to be in the store's state. With compare, the states are
-// compared after each operation as well. It ends at the first difference.
+// reference, which has to be in the store's state. The states are compared at the
+// end, and with compare after each operation. It ends at the first difference.
 func (t *Target) apply(sim *faultfs.Sim, model Model, ops []string, compare bool, in *interner) *session {
 	s := &session{ops: ops, final: sim, failOp: -1, models: []Model{model}, states: []stateID{in.id(model.State())}}
 	s.failed = guard(sim, func() *Failure {
@@ -72,7 +72,7 @@ func (t *Target) apply(sim *faultfs.Sim, model Model, ops []string, compare bool
 			if store, err = s.step(t, sim, store, i, op, in); err != nil {
 				return asFailure(err)
 			}
-			if compare {
+			if compare || i == len(ops)-1 {
 				if f := sameState(store, s.models[i+1]); f != nil {
 					return f
 				}

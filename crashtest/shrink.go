@@ -283,6 +283,15 @@ func (s *suspect) crashesProbes() bool {
 	return slices.ContainsFunc(s.scenario.Crashes, func(c Crash) bool { return c.In == InProbes })
 }
 
+// inUse tells whether the store fails in the life that has recovered.
+func (s *suspect) inUse() bool {
+	second := s.scenario.Last
+	if len(s.scenario.Crashes) > 1 {
+		second = s.scenario.Crashes[1].In
+	}
+	return second == InProbes
+}
+
 // depth is how far disks have to be explored to come to the failure.
 func (s *suspect) depth() (level int, probe bool) {
 	crashes := s.scenario.Crashes
@@ -326,11 +335,14 @@ func (t *trial) cut(j *job) {
 
 func (t *trial) explore(v *visit, disk func() *faultfs.Sim, level int, probe bool) {
 	t.explorer.explore(v, disk, level, probe)
-	t.explorer.tasks.work(1, func() func() { return nil })
+	t.explorer.tasks.work(1, nothing)
 }
 
 func (t *trial) judge(j *job, v *visit, lost lossSet, level int) bool {
 	found := t.oracle.judge(v, j.allowed, level)
+	if found == nil && t.want.inUse() {
+		found = t.explorer.use(t.oracle, j, left{v, lost}, 1)
+	}
 	if found == nil {
 		return false
 	}

@@ -19,6 +19,7 @@ type toy struct {
 	file  faultfs.File
 	lines []string
 	size  int64
+	stuck error
 	flaws flaws
 }
 
@@ -34,6 +35,8 @@ type flaws struct {
 	deaf         bool // answers "ok" to what the reference refuses
 	rewrites     bool // the log in place, where it has a torn tail
 	keepsTail    bool // and writes on behind it
+	sticks       bool // after a torn tail: it takes no more lines
+	tires        bool // after a torn tail: it does not sync any more
 }
 
 const toyLog = "log"
@@ -97,6 +100,10 @@ func (t *toy) recover(data []byte) error {
 
 // cut takes a torn tail off the log.
 func (t *toy) cut(data []byte) error {
+	t.flaws.noSync = t.flaws.noSync || t.flaws.tires
+	if t.flaws.sticks {
+		t.stuck = errors.New("stuck")
+	}
 	switch {
 	case t.flaws.keepsTail:
 		t.size = int64(len(data))
@@ -121,6 +128,9 @@ func (t *toy) Apply(op string) (string, error) {
 	}
 	if op == "refuse" {
 		return "ok", nil
+	}
+	if t.stuck != nil {
+		return "", t.stuck
 	}
 	line := op + "|" + checksum(op) + "\n"
 	if _, err := t.file.WriteAt([]byte(line), t.size); err != nil {
