@@ -8,7 +8,8 @@ import (
 const pageSize = 4096
 
 // content is a file's bytes in pages. A page that is nil, and what a page lacks
-// up to its full size, reads as zeros; past the size no page holds a byte.
+// up to its full size, reads as zeros; past the size no page holds a byte, but
+// while an image is made (see overwrite).
 type content struct {
 	own   *owner
 	pages []*page
@@ -50,12 +51,12 @@ func (c *content) writeAt(own *owner, p []byte, off int64) {
 	c.overwrite(own, p, off)
 }
 
-// overwrite writes what of p lies within the size.
+// overwrite writes p, a part of a sector, where it begins within the size. A
+// sector is stored whole: what of it is past the size shows if the size grows.
 func (c *content) overwrite(own *owner, p []byte, off int64) {
 	if off >= c.size {
 		return
 	}
-	p = p[:min(int64(len(p)), c.size-off)]
 	for len(p) > 0 {
 		in := int(off % pageSize)
 		n := min(len(p), pageSize-in)
@@ -71,7 +72,7 @@ func (c *content) overwrite(own *owner, p []byte, off int64) {
 // resize sets the size; what is cut off is gone, what is added is zeros.
 func (c *content) resize(own *owner, size int64) {
 	forget(&c.sum)
-	if size < c.size {
+	if size <= c.size {
 		c.takePages(own)
 		full := int((size + pageSize - 1) / pageSize)
 		if full < len(c.pages) {

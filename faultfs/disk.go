@@ -23,6 +23,7 @@ type disk struct {
 	shared bool // blocks, the slice, is some other disk's as well
 	next   Ino
 	linked bool // two names may lead to one file
+	moved  bool // a folder may lie within itself
 }
 
 type owner struct{ _ byte } // not empty, so that each has an address of its own
@@ -61,12 +62,12 @@ func (d *disk) freeze() *disk {
 		return d
 	}
 	d.own, d.shared = new(owner), true
-	return &disk{blocks: d.blocks, shared: true, next: d.next, linked: d.linked}
+	return &disk{blocks: d.blocks, shared: true, next: d.next, linked: d.linked, moved: d.moved}
 }
 
 // fork gives a disk of its own that begins as the frozen d.
 func (d *disk) fork() *disk {
-	return &disk{own: new(owner), blocks: d.blocks, shared: true, next: d.next, linked: d.linked}
+	return &disk{own: new(owner), blocks: d.blocks, shared: true, next: d.next, linked: d.linked, moved: d.moved}
 }
 
 // add makes an inode that no name leads to yet.
@@ -89,6 +90,20 @@ func (d *disk) has(ino Ino) bool {
 
 // node is an inode to read. It has to exist.
 func (d *disk) node(ino Ino) *node { return d.blocks[ino/nodesInBlock].nodes[ino%nodesInBlock] }
+
+// nodes yields all inodes, those that no name leads to as well.
+func (d *disk) nodes(yield func(*node) bool) {
+	for _, b := range d.blocks {
+		if b == nil {
+			continue
+		}
+		for _, n := range b.nodes {
+			if n != nil && !yield(n) {
+				return
+			}
+		}
+	}
+}
 
 // edit is an inode to change.
 func (d *disk) edit(ino Ino) *node {

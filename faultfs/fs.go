@@ -4,13 +4,14 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
 	"syscall"
 )
 
 // FS is what a store needs of a disk. Names are slash paths under a root, as
-// io/fs defines them ([fs.ValidPath]); anything else is EINVAL. Errors are
-// *[fs.PathError], or *[os.LinkError] from operations on two names, round a
-// [syscall.Errno]. An FS is safe for concurrent use.
+// io/fs defines them ([fs.ValidPath]) and without a NUL; anything else is EINVAL.
+// Errors are *[fs.PathError], or *[os.LinkError] from operations on two names,
+// round a [syscall.Errno]. An FS is safe for concurrent use.
 //
 // What only some stores need stands beside it: [Linker], [Locker].
 type FS interface {
@@ -23,7 +24,7 @@ type FS interface {
 	// Remove takes away a file's name or an empty folder.
 	Remove(name string) error
 	// Rename gives what is at oldname the name newname, replacing a file that
-	// has it.
+	// has it. It replaces no folder (EEXIST), as [os.Rename] does not.
 	Rename(oldname, newname string) error
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(name string) ([]fs.DirEntry, error)
@@ -83,6 +84,8 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	}
 	return nil, err
 }
+
+func validName(name string) bool { return fs.ValidPath(name) && !strings.Contains(name, "\x00") }
 
 func pathError(op, name string, errno syscall.Errno) error {
 	return &fs.PathError{Op: op, Path: name, Err: errno}

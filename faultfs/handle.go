@@ -106,7 +106,7 @@ func (f *simFile) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if off+int64(len(p)) > maxFileSize {
+	if off > maxFileSize-int64(len(p)) {
 		return 0, f.fail("write", syscall.EFBIG)
 	}
 	op := f.write(p, off)
@@ -133,7 +133,7 @@ func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
 	if !f.writes() {
 		return 0, f.fail("write", syscall.EBADF)
 	}
-	if off+int64(len(p)) > maxFileSize {
+	if off > maxFileSize-int64(len(p)) {
 		return 0, f.fail("write", syscall.EFBIG)
 	}
 	op := f.write(p, off)

@@ -16,7 +16,7 @@ type Walk struct {
 // Walk begins before the first operation.
 func (t *Trace) Walk(m Model) *Walk {
 	w := &Walk{model: m, trace: t, durable: t.base.fork(), named: map[Ino]int{rootIno: 1}}
-	w.countNames(rootIno)
+	w.countNames()
 	for _, e := range t.carried {
 		own := *e // other walks begin with it too
 		w.add(&own)
@@ -24,10 +24,11 @@ func (t *Trace) Walk(m Model) *Walk {
 	return w
 }
 
-func (w *Walk) countNames(dir Ino) {
-	for e := range w.durable.node(dir).names.all {
-		if w.named[e.ino]++; w.durable.node(e.ino).isDir() {
-			w.countNames(e.ino)
+// countNames counts those in folders too that no name leads to yet.
+func (w *Walk) countNames() {
+	for n := range w.durable.nodes {
+		for e := range n.names.all {
+			w.named[e.ino]++
 		}
 	}
 }
@@ -96,11 +97,15 @@ func (w *Walk) makeDurable(e *Effect) {
 }
 
 // dropUnseen forgets what is pending on inodes that no name leads to, on the
-// durable disk or among what is pending: no crash can show it.
+// durable disk or among what is pending: no crash can show it. It begins again
+// where that was a name.
 func (w *Walk) dropUnseen() {
-	w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
-		return w.named[e.Ino] == 0 && !slices.ContainsFunc(w.pending, func(p *Effect) bool { return p.nameTo(e.Ino) })
-	})
+	for before := -1; before != len(w.pending); {
+		before = len(w.pending)
+		w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
+			return w.named[e.Ino] == 0 && !slices.ContainsFunc(w.pending, func(p *Effect) bool { return p.nameTo(e.Ino) })
+		})
+	}
 }
 
 func (e *Effect) nameTo(ino Ino) bool {
@@ -143,16 +148,23 @@ func (w *Walk) Cut() *Cut {
 // rename can do: no file system leaves that as it is.
 func (c *Cut) Image(kept func(i int) bool) *Sim {
 	d := c.durable.fork()
-	moved := false
+	var past []Ino // files that have bytes past their size
 	for i, e := range c.Pending {
 		if kept(i) {
 			e.apply(d)
-			moved = moved || e.movesFolder()
+			if e.Kind == EffectData && e.Off+e.Len > d.node(e.Ino).data.size {
+				past = append(past, e.Ino)
+			}
 		}
 	}
-	if moved && d.hasCycle(rootIno, map[Ino]bool{}) {
+	for _, ino := range past {
+		data := &d.edit(ino).data
+		data.resize(d.own, data.size)
+	}
+	if d.moved && d.hasCycle(rootIno, map[Ino]bool{}) {
 		return nil
 	}
+	d.moved = false
 	return simOn(d)
 }
 

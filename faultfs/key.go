@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 )
 
 // Key stands for all that can be read of a disk: names, kinds, sizes and bytes,
@@ -34,24 +35,26 @@ func (k Key) and(o Key) Key { return Key{mix(k.a, o.a), mix(k.b, o.b)} }
 func (d *disk) key() Key {
 	k := d.treeKey(rootIno)
 	if d.linked {
-		k = d.linkKey(k)
+		k = d.linkKey(k, rootIno)
 	}
 	return k
 }
 
-// linkKey adds which names lead to one file: of two disks that read the same, a
-// write can tell these apart.
-func (d *disk) linkKey(k Key) Key {
+// linkKey adds which names, below all of some folders, lead to one file: of two
+// disks that read the same, a write can tell these apart.
+func (d *disk) linkKey(k Key, folders ...Ino) Key {
 	first := map[Ino]int{}
 	place := 0
-	d.walk(rootIno, func(e entry) {
-		place++
-		if at, ok := first[e.ino]; ok {
-			k = k.with(uint64(at)).with(uint64(place))
-			return
-		}
-		first[e.ino] = place
-	})
+	for _, dir := range folders {
+		d.walk(dir, func(e entry) {
+			place++
+			if at, ok := first[e.ino]; ok {
+				k = k.with(uint64(at)).with(uint64(place))
+				return
+			}
+			first[e.ino] = place
+		})
+	}
 	return k
 }
 
@@ -64,6 +67,14 @@ func (d *disk) walk(dir Ino, f func(entry)) {
 			d.walk(e.ino, f)
 		}
 	}
+}
+
+// within tells whether an inode is a folder or lies below it. Names do not tell:
+// after half a rename a folder has two.
+func (d *disk) within(ino, dir Ino) bool {
+	found := ino == dir
+	d.walk(dir, func(e entry) { found = found || e.ino == ino })
+	return found
 }
 
 func (d *disk) treeKey(ino Ino) Key {
@@ -115,10 +126,16 @@ func (p *page) key() Key {
 // effects leave which: cuts with one key give, for each set of effects by index,
 // disks with one key. As the key of a disk it does not depend on inode numbers.
 func (c *Cut) Key() Key {
+	if c.durable.moved && c.durable.looped() {
+		return Key{}.with(loops.Add(1)) // like no other: there is no end to what could be read
+	}
 	r := c.refs()
-	k := c.durable.key()
+	k := Key{5, 6}
 	for _, e := range r.roots {
 		k = k.and(c.durable.treeKey(e))
+	}
+	if c.durable.linked {
+		k = c.durable.linkKey(k, r.roots...)
 	}
 	for i := range r.keys {
 		k = k.and(r.keys[i])
@@ -139,18 +156,30 @@ func (c *Cut) Key() Key {
 	return k
 }
 
+var loops atomic.Uint64
+
+// looped tells whether any folder lies within itself, reached by a name or not.
+func (d *disk) looped() bool {
+	for n := range d.nodes {
+		if n.isDir() && d.hasCycle(n.ino, map[Ino]bool{}) {
+			return true
+		}
+	}
+	return false
+}
+
 // refs are the inodes that pending effects speak of, in the order in which they
 // do, each with the places at which it is met on the durable disk.
 type refs struct {
 	inos  []Ino
 	keys  []Key
-	roots []Ino // those that no name leads to
+	roots []Ino // the root, and those that no name leads to
 }
 
 func (r *refs) index(ino Ino) int { return slices.Index(r.inos, ino) + 1 }
 
 func (c *Cut) refs() *refs {
-	r := &refs{}
+	r := &refs{roots: []Ino{rootIno}}
 	add := func(ino Ino) {
 		if ino != 0 && r.index(ino) == 0 {
 			r.inos = append(r.inos, ino)

@@ -184,26 +184,35 @@ func (e *Effect) shrinks() bool { return e.Kind == EffectSize && e.Op.Size < e.O
 // apply makes the effect happen on a disk. Inodes come into being with the first
 // effect that concerns them, whether or not a name leads there.
 func (e *Effect) apply(d *disk) {
+	if e.Kind == EffectEntry {
+		e.applyNames(d)
+		return
+	}
 	if !d.has(e.Ino) {
-		mode := e.Op.Mode
-		if e.Kind == EffectEntry {
-			mode = folderMode
-		}
-		d.addAt(e.Ino, mode)
+		d.addAt(e.Ino, e.Op.Mode)
 	}
-	switch e.Kind {
-	case EffectEntry:
-		for _, n := range e.names {
-			if n.ino != 0 && !d.has(n.ino) {
-				d.addAt(n.ino, e.Op.Mode)
-			}
-			d.setName(n.dir, n.name, n.ino)
-			d.linked = d.linked || n.ino != 0 && (e.Op.Kind == OpLink || e.Op.Kind == OpRename && len(e.names) == 1)
-		}
-	case EffectSize:
+	if e.Kind == EffectSize {
 		d.edit(e.Ino).data.resize(d.own, e.Op.Size)
-	case EffectData:
-		part := e.Op.Data[e.Off-e.Op.Off:]
-		d.edit(e.Ino).data.overwrite(d.own, part[:e.Len], e.Off)
+		return
 	}
+	part := e.Op.Data[e.Off-e.Op.Off:]
+	d.edit(e.Ino).data.overwrite(d.own, part[:e.Len], e.Off)
+}
+
+func (e *Effect) applyNames(d *disk) {
+	var left Ino // what has lost a name
+	for _, n := range e.names {
+		if !d.has(n.dir) {
+			d.addAt(n.dir, folderMode)
+		}
+		if n.ino == 0 {
+			left, _ = d.node(n.dir).names.get(n.name)
+		} else if !d.has(n.ino) {
+			d.addAt(n.ino, e.Op.Mode)
+		}
+		d.setName(n.dir, n.name, n.ino)
+		again := e.Op.Kind == OpLink || e.Op.Kind == OpRename // and not a first name
+		d.linked = d.linked || again && n.ino != 0 && n.ino != left
+	}
+	d.moved = d.moved || e.movesFolder()
 }

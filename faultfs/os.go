@@ -46,7 +46,7 @@ func (o *OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 }
 
 func (o *OS) open(name string, flag int, perm fs.FileMode) (*os.File, error) {
-	if !fs.ValidPath(name) {
+	if !validName(name) {
 		return nil, pathError("open", name, syscall.EINVAL)
 	}
 	f, err := o.root.OpenFile(name, flag, perm)
@@ -55,7 +55,7 @@ func (o *OS) open(name string, flag int, perm fs.FileMode) (*os.File, error) {
 
 // Mkdir implements [FS].
 func (o *OS) Mkdir(name string, perm fs.FileMode) error {
-	if !fs.ValidPath(name) {
+	if !validName(name) {
 		return pathError("mkdir", name, syscall.EINVAL)
 	}
 	return plain("mkdir", name, o.root.Mkdir(name, perm))
@@ -63,7 +63,7 @@ func (o *OS) Mkdir(name string, perm fs.FileMode) error {
 
 // Remove implements [FS].
 func (o *OS) Remove(name string) error {
-	if !fs.ValidPath(name) {
+	if !validName(name) {
 		return pathError("remove", name, syscall.EINVAL)
 	}
 	return plain("remove", name, o.root.Remove(name))
@@ -80,7 +80,7 @@ func (o *OS) Link(oldname, newname string) error {
 }
 
 func (o *OS) twoNames(op, oldname, newname string, do func(string, string) error) error {
-	if !fs.ValidPath(oldname) || !fs.ValidPath(newname) {
+	if !validName(oldname) || !validName(newname) {
 		return &os.LinkError{Op: op, Old: oldname, New: newname, Err: syscall.EINVAL}
 	}
 	if err := do(oldname, newname); err != nil {
@@ -103,7 +103,7 @@ func (o *OS) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Stat implements [FS].
 func (o *OS) Stat(name string) (fs.FileInfo, error) {
-	if !fs.ValidPath(name) {
+	if !validName(name) {
 		return nil, pathError("stat", name, syscall.EINVAL)
 	}
 	info, err := o.root.Stat(name)

@@ -133,7 +133,7 @@ func (s *Sim) walk(name string) (dir Ino, last string, errno syscall.Errno) {
 
 // lookup finds what is at a name, 0 where there is nothing but could be.
 func (s *Sim) lookup(name string) (dir Ino, last string, ino Ino, errno syscall.Errno) {
-	if !fs.ValidPath(name) {
+	if !validName(name) {
 		return 0, "", 0, syscall.EINVAL
 	}
 	if name == "." {
@@ -182,10 +182,10 @@ func (s *Sim) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 func (s *Sim) mayOpen(ino Ino, flag int) syscall.Errno {
 	writes := flag&(os.O_WRONLY|os.O_RDWR|os.O_TRUNC) != 0
 	switch {
+	case flag&os.O_CREATE != 0 && flag&syscall.O_DIRECTORY != 0:
+		return syscall.EINVAL
 	case ino == 0 && flag&os.O_CREATE == 0:
 		return syscall.ENOENT
-	case ino == 0 && flag&syscall.O_DIRECTORY != 0:
-		return syscall.EINVAL
 	case ino == 0:
 		return 0
 	case flag&os.O_CREATE != 0 && flag&os.O_EXCL != 0:
@@ -255,37 +255,31 @@ func (s *Sim) Rename(oldname, newname string) error {
 }
 
 func (s *Sim) renameOp(oldname, newname string) (Op, syscall.Errno) {
-	if !fs.ValidPath(oldname) || !fs.ValidPath(newname) {
+	if !validName(oldname) || !validName(newname) {
 		return Op{}, syscall.EINVAL
 	}
-	// Both folders are found before either name is looked at (rename(2)).
 	dir, last, ino, errno := s.lookup(oldname)
-	if errno != 0 {
-		return Op{}, errno
-	}
-	dir2, last2, ino2, errno := s.lookup(newname)
+	dir2, last2, ino2, errno2 := s.lookup(newname)
 	switch {
 	case errno != 0:
 		return Op{}, errno
-	case ino == rootIno || ino2 == rootIno:
-		return Op{}, syscall.EBUSY
+	case errno2 != 0:
+		return Op{}, errno2
 	case ino == 0:
 		return Op{}, syscall.ENOENT
+	case ino2 != 0 && s.disk.node(ino2).isDir():
+		return Op{}, syscall.EEXIST // even an empty one, even itself: so says os.Root
+	case ino == rootIno:
+		return Op{}, syscall.EBUSY
 	}
 	isDir := s.disk.node(ino).isDir()
 	switch {
-	case isDir && strings.HasPrefix(newname, oldname+"/"):
+	case isDir && dir != dir2 && s.disk.within(dir2, ino):
 		return Op{}, syscall.EINVAL
-	case strings.HasPrefix(oldname, newname+"/"):
-		return Op{}, syscall.ENOTEMPTY
 	case ino == ino2:
 		return Op{}, 0
-	case ino2 != 0 && isDir && !s.disk.node(ino2).isDir():
+	case isDir && ino2 != 0:
 		return Op{}, syscall.ENOTDIR
-	case ino2 != 0 && !isDir && s.disk.node(ino2).isDir():
-		return Op{}, syscall.EISDIR
-	case ino2 != 0 && s.disk.node(ino2).names.n > 0:
-		return Op{}, syscall.ENOTEMPTY
 	}
 	return Op{Kind: OpRename, Ino: ino, Dir: dir, Name: last, Dir2: dir2, Name2: last2,
 		Path: oldname, Path2: newname, Mode: s.disk.node(ino).mode}, 0
@@ -296,14 +290,16 @@ func (s *Sim) Link(oldname, newname string) error {
 	s.step()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	dir, last, ino, errno := s.existing(oldname)
-	var dir2, ino2 Ino
-	var last2 string
-	if errno == 0 {
-		dir2, last2, ino2, errno = s.lookup(newname)
-	}
+	dir, last, ino, errno := s.lookup(oldname)
+	dir2, last2, ino2, errno2 := s.lookup(newname)
 	switch {
+	case !validName(oldname) || !validName(newname):
+		errno = syscall.EINVAL
 	case errno != 0:
+	case errno2 != 0:
+		errno = errno2
+	case ino == 0:
+		errno = syscall.ENOENT
 	case ino2 != 0:
 		errno = syscall.EEXIST
 	case s.disk.node(ino).isDir():
@@ -325,11 +321,11 @@ func (s *Sim) ReadDir(name string) ([]fs.DirEntry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, _, ino, errno := s.existing(name)
-	if errno == 0 && !s.disk.node(ino).isDir() {
-		errno = syscall.ENOTDIR
-	}
 	if errno != 0 {
-		return nil, pathError("readdir", name, errno)
+		return nil, pathError("open", name, errno) // which is where the real one notices
+	}
+	if !s.disk.node(ino).isDir() {
+		return nil, pathError("readdir", name, syscall.ENOTDIR)
 	}
 	n := s.disk.node(ino)
 	list := make([]fs.DirEntry, 0, n.names.n)
