@@ -16,22 +16,18 @@ type Model struct {
 	// Sector is the number of bytes that are stored whole or not at all: a write
 	// tears at its multiples.
 	Sector int64
-	// SplitRename says that a rename from one folder to another is two effects,
-	// one in each, so that a crash may leave either name, both, or none. Within
-	// one folder a rename is one effect.
-	SplitRename bool
 }
 
 // POSIX is what fsync(2) and POSIX.1-2024 promise and nothing more: fsync of a
 // file covers that inode's data and size; fsync of a folder covers its entries;
 // nothing else is ordered. A size may be there without its data, which then reads
-// as zeros.
+// as zeros. A rename within a folder is one effect; from one folder to another it
+// is two, one in each, so that a crash may leave either name, both, or none.
 var POSIX = Model{
-	Name:        "posix",
-	Doc:         "fsync covers one inode's data and size, or one folder's entries; nothing else is ordered",
-	Source:      "fsync(2), rename(2); POSIX.1-2024, fsync()",
-	Sector:      512,
-	SplitRename: true,
+	Name:   "posix",
+	Doc:    "fsync covers one inode's data and size, or one folder's entries; nothing else is ordered",
+	Source: "fsync(2), rename(2); POSIX.1-2024, fsync()",
+	Sector: 512,
 }
 
 // Models lists the models by the order of their names.
@@ -118,12 +114,10 @@ func (m *Model) split(op *Op, at int) []*Effect {
 		return []*Effect{entry(op.Dir2, nameEffect{op.Dir2, op.Name2, op.Ino})}
 	case OpRename:
 		from, to := nameEffect{op.Dir, op.Name, 0}, nameEffect{op.Dir2, op.Name2, op.Ino}
-		switch {
-		case op.Dir == op.Dir2 || !m.SplitRename:
+		if op.Dir == op.Dir2 {
 			return []*Effect{entry(op.Dir, from, to)}
-		default:
-			return []*Effect{entry(op.Dir2, to), entry(op.Dir, from)}
 		}
+		return []*Effect{entry(op.Dir2, to), entry(op.Dir, from)}
 	case OpTruncate:
 		return []*Effect{{Op: op, At: at, Kind: EffectSize, Ino: op.Ino}}
 	case OpWrite:
