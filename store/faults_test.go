@@ -52,7 +52,7 @@ func whole(f func() error) func(int) error { return func(int) error { return f()
 
 func (f *faulty) OpenFile(name string, flag int, perm fs.FileMode) (file faultfs.File, err error) {
 	do := func() error { file, err = f.Sim.OpenFile(name, flag, perm); return err }
-	if _, missing := f.Sim.Stat(name); missing != nil && flag&os.O_CREATE != 0 {
+	if _, missing := f.Stat(name); missing != nil && flag&os.O_CREATE != 0 {
 		err = f.change("create", 0, whole(do))
 	} else {
 		err = do()
