@@ -139,7 +139,7 @@ func TestResultIsTheSameForAnyWorkers(t *testing.T) {
 		var want *crashtest.Result
 		for _, workers := range []int{1, 2, 3, 8, 8} {
 			cfg := crashtest.Defaults()
-			cfg.Ops, cfg.Workers, cfg.Seed, cfg.KeepGoing = 20, workers, 5, true
+			cfg.Ops, cfg.Workers, cfg.Seed, cfg.KeepGoing, cfg.MaxStates = 20, workers, 5, true, 128
 			r, err := crashtest.Run(context.Background(), toyTarget(f), cfg)
 			if err != nil {
 				t.Fatal(err)
