@@ -14,9 +14,10 @@ import (
 // digits for each byte, and 255 bytes is the longest name that a folder can have.
 const MaxIDBytes = (255 - len("id-")) / 2
 
-// Runtime is one runtime in memory. What is written to it and read from it is
-// shared with the caller, who never changes a bundle, a transcript or an event
-// in place. It is not safe for concurrent use.
+// Runtime is one runtime in memory. The maps and lists that it takes and gives are
+// the caller's own to add to; what is in them is shared, and nobody changes a
+// bundle, a request, an event or an entry in place. It is not safe for
+// concurrent use.
 type Runtime struct {
 	snapshot store.RuntimeSnapshot
 	events   []store.Event
@@ -58,6 +59,8 @@ func (r *Runtime) Clone() *Runtime {
 // Load gives all that the runtime holds. Its counters are past all ids in use.
 func (r *Runtime) Load() (store.State, error) {
 	state := store.State{Snapshot: r.snapshot, Events: slices.Clip(r.events), Workers: slices.Clone(r.workers)}
+	state.Snapshot.ConfigBundles = maps.Clone(r.snapshot.ConfigBundles)
+	state.Snapshot.Diagnostics = slices.Clone(r.snapshot.Diagnostics)
 	state.Snapshot.NextEventID = max(r.snapshot.NextEventID, lastEvent(r.events)+1)
 	for i := range state.Workers {
 		w := &state.Workers[i]

@@ -84,7 +84,7 @@ Without a command it does "crashsim run store".
 Exit codes: 0 passed; 1 a bug was found; 2 wrong usage; 3 the harness broke, or a
 replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 130 interrupted.`,
-		Args:          run.Args,
+		Args:          targetOnly,
 		RunE:          run.RunE,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -93,6 +93,16 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, replayCommand(), shrinkCommand(), listCommand())
 	return root
+}
+
+// targetOnly lets "crashsim store" be run, and a mistyped command be told as such.
+func targetOnly(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		if _, err := targetNamed(args[0]); err != nil {
+			return usage("%q is no command, and an %w; see: crashsim help", args[0], err)
+		}
+	}
+	return cobra.MaximumNArgs(1)(cmd, args)
 }
 
 func version() string {

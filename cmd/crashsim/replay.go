@@ -61,21 +61,23 @@ file. Where the failure does not come any more it says so, with exit code 0.`,
 		Example: "  crashsim shrink crashsim-out/seedstore-1-01.case -o small.case",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
 			c, t, err := readCase(args[0])
 			if err != nil {
 				return err
 			}
-			if !cmd.Flags().Changed("seed") {
-				f.Seed = c.Seed
+			f.adopt(cmd, c)
+			if err := f.check(); err != nil {
+				return err
 			}
 			small, err := c.Shrink(cmd.Context(), t, f.Config)
 			if err != nil {
 				return &exitError{exitBroken, err}
 			}
 			out := cmd.OutOrStdout()
+			interrupted := cmd.Context().Err() != nil
+			if small == nil && interrupted {
+				return &exitError{exitInterrupted, fmt.Errorf("%s: interrupted before the failure came again: it is left as it is", args[0])}
+			}
 			if small == nil {
 				_, _ = fmt.Fprintln(out, "the failure does not come any more: the store comes through")
 				return nil
@@ -88,12 +90,29 @@ file. Where the failure does not come any more it says so, with exit code 0.`,
 			}
 			_, _ = fmt.Fprintf(out, "%s\n%d operations, before %d\nREPRODUCE: crashsim replay %s\n",
 				small.Report, len(small.Scenario.Ops), len(c.Scenario.Ops), output)
+			if interrupted { // what was written is a case, and may not be the smallest
+				return &exitError{code: exitInterrupted}
+			}
 			return &exitError{code: exitFailed}
 		},
 	}
 	f.searchFlags(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write (default: the case file itself)")
 	return cmd
+}
+
+// adopt takes over from a case what the command line does not say.
+func (f *runFlags) adopt(cmd *cobra.Command, c *crashtest.Case) {
+	given := cmd.Flags()
+	if !given.Changed("seed") {
+		f.Seed = c.Seed
+	}
+	if !given.Changed("model") {
+		f.model = c.Model
+	}
+	if !given.Changed("depth") {
+		f.Depth = c.Depth
+	}
 }
 
 func listCommand() *cobra.Command {

@@ -140,33 +140,42 @@ func exitOf(r *crashtest.Result) error {
 
 // artifacts is a folder that can be written to.
 type artifacts struct {
-	dir  string
-	made bool
+	made []string // with the folders above it that were made for it, the innermost first
 }
 
 // openArtifacts makes the folder, and tries it before the work and not after.
 func openArtifacts(dir string) (*artifacts, error) {
-	_, err := os.Stat(dir)
-	a := &artifacts{dir: dir, made: errors.Is(err, os.ErrNotExist)}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, usage("--artifacts: %w: give a folder that can be written to", err)
+	a := &artifacts{}
+	for up := dir; missing(up); up = filepath.Dir(up) {
+		a.made = append(a.made, up)
 	}
-	f, err := os.CreateTemp(dir, ".crashsim-")
+	err := os.MkdirAll(dir, 0o777)
 	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
+		var f *os.File
+		if f, err = os.CreateTemp(dir, tempPattern); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
 	}
 	if err != nil {
+		a.done()
 		return nil, usage("--artifacts: %w: give a folder that can be written to", err)
 	}
 	return a, nil
 }
 
-// done takes a folder away that was made and not needed.
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// done takes away the folders that were made and not needed.
 func (a *artifacts) done() {
-	if a.made {
-		_ = os.Remove(a.dir) // which fails where there is something in it
+	for _, dir := range a.made {
+		_ = os.Remove(dir) // which fails where there is something in it
 	}
 }
+
+const tempPattern = ".crashsim-"
 
 // writeCase writes a case file whole or not at all.
 func writeCase(path string, c *crashtest.Case) error {
@@ -174,9 +183,9 @@ func writeCase(path string, c *crashtest.Case) error {
 	if err != nil {
 		return &exitError{exitBroken, err}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".crashsim-")
+	f, err := os.CreateTemp(filepath.Dir(path), tempPattern)
 	if err != nil {
-		return usage("%w: the case cannot be written", err)
+		return usage("%s: %w: give a case a folder that can be written to", path, err)
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
@@ -184,7 +193,7 @@ func writeCase(path string, c *crashtest.Case) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return usage("%w: the case cannot be written", err)
+		return usage("%s: %w: give a case a folder that can be written to", path, err)
 	}
 	return nil
 }
@@ -197,14 +206,14 @@ func readCase(path string) (*crashtest.Case, *crashtest.Target, error) {
 	}
 	var c crashtest.Case
 	if err := c.UnmarshalText(text); err != nil {
-		return nil, nil, usage("%s: %w", path, err)
+		return nil, nil, usage("%s: %w; give a case file as crashsim wrote it", path, err)
 	}
 	t, err := targetNamed(c.Target)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	if err == nil {
+		err = c.Check(t)
 	}
-	if err := c.Check(t); err != nil {
-		return nil, nil, usage("%s: %w", path, err)
+	if err != nil {
+		return nil, nil, usage("%s: %w; give a case of a target that crashsim list shows", path, err)
 	}
 	return &c, t, nil
 }
