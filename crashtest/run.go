@@ -20,8 +20,8 @@ type Config struct {
 	Workers   int // disks that are recovered from at once
 	MaxStates int // disks tried at one cut; where it leaves more they are sampled
 	Depth     int // crashes inside recovery, one in another
-	// KeepGoing explores as much of a store that has failed already. Else the
-	// cuts that are left are tried with few disks each, and no kills.
+	// KeepGoing explores as much of a store that is known to fail. Else each cut
+	// is tried with few disks, and there are no crashes in recovery and no kills.
 	KeepGoing bool
 	// Progress, if not nil, is told now and then, from one goroutine at a time.
 	Progress func(Progress)
@@ -111,8 +111,9 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	r.explorer.reference = workload.reference()
 	r.oracle = newOracle(t, r.in, workload)
 
+	r.fails = len(r.suspects) > 0 || r.failsAtOnce(ctx, workload)
 	r.phase(ctx, "power cuts", workload, powerCuts(workload, cfg.Model))
-	if len(r.suspects) == 0 || cfg.KeepGoing {
+	if !r.fails || cfg.KeepGoing {
 		r.phase(ctx, "kills", workload, kills(workload, cfg.Model))
 	}
 	r.count()
@@ -133,12 +134,51 @@ type runner struct {
 	oracle   *oracle
 	suspects []*suspect
 	used     map[wayTo]bool
+	fails    bool // it is known already
 	killed   int
 	result   *Result
 }
 
 // level is how far the disks of the first crash are explored.
 func (c *Config) level() int { return twice + c.Depth }
+
+// A store that is known to fail is explored less: fewer disks at a cut, and no
+// crashes in recovery. One that syncs nothing would else take for ever.
+const statesAfterFailure = 64
+
+func (r *runner) level() int {
+	if r.fails && !r.cfg.KeepGoing {
+		return twice
+	}
+	return r.cfg.level()
+}
+
+func (r *runner) maxStates() int {
+	if r.fails && !r.cfg.KeepGoing {
+		return min(r.cfg.MaxStates, statesAfterFailure)
+	}
+	return r.cfg.MaxStates
+}
+
+// failsAtOnce tries a few disks at each cut and no more than recovery from them.
+func (r *runner) failsAtOnce(ctx context.Context, workload *session) bool {
+	few := newExplorer(r.target, r.cfg, r.in)
+	few.maxStates = min(r.cfg.MaxStates, statesAfterFailure)
+	o := newOracle(r.target, r.in, workload)
+	for j := range powerCuts(workload, r.cfg.Model) {
+		a := few.after(j.Cut, recovered, false)
+		few.tasks.work(r.cfg.Workers, nothing)
+		for _, d := range a.disks {
+			if o.judge(d.visit, j.allowed, recovered) != nil {
+				return true
+			}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return false
+}
 
 // plain runs the workload with no crash at all. An operation at which the store
 // already differs from the reference is a suspect, and left out from there on.
@@ -165,10 +205,6 @@ type job struct {
 	*aftermath
 }
 
-// statesAfterFailure is how many disks are tried at one cut of a store that is
-// known to fail already.
-const statesAfterFailure = 64
-
 // phase explores cuts, more and more of them at a time, and has them judged in
 // their order, so that what fails at once is known to fail before much was done.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
@@ -176,9 +212,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 	done := 0
 	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, 16) {
 		some := jobs[done:min(done+n, len(jobs))]
-		if len(r.suspects) > 0 && !r.cfg.KeepGoing {
-			r.explorer.maxStates = min(r.cfg.MaxStates, statesAfterFailure)
-		}
+		r.explorer.maxStates = r.maxStates()
 		begun := 0
 		r.explorer.tasks.work(r.cfg.Workers, func() func() {
 			if begun == len(some) || ctx.Err() != nil {
@@ -195,6 +229,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 			}
 			r.judge(workload, j)
 		}
+		r.fails = r.fails || len(r.suspects) > 0
 		done += begun
 	}
 }
@@ -231,10 +266,10 @@ func (r *runner) do(j *job) {
 	if j.kill {
 		v := &visit{}
 		j.aftermath = &aftermath{disks: []left{{v, newLossSet(len(j.Pending))}}}
-		e.explore(v, j.Kill, r.cfg.level(), true)
+		e.explore(v, j.Kill, r.level(), true)
 		return
 	}
-	j.aftermath = e.after(j.Cut, r.cfg.level(), true)
+	j.aftermath = e.after(j.Cut, r.level(), true)
 }
 
 // judge makes suspects of the failures at one cut. One that loses what another
@@ -243,7 +278,7 @@ func (r *runner) judge(workload *session, j *job) {
 	var found []*suspect
 	var lost []lossSet
 	for _, en := range j.disks {
-		v := r.oracle.judge(en.visit, j.allowed, r.cfg.level())
+		v := r.oracle.judge(en.visit, j.allowed, r.level())
 		if v == nil {
 			v = r.use(j, en)
 		}
