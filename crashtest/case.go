@@ -141,8 +141,8 @@ func (c *Case) UnmarshalText(text []byte) error {
 			return fmt.Errorf("line %d: %w", i+2, err)
 		}
 	}
-	if c.Target == "" || c.Model == "" || c.Scenario.Last == "" {
-		return errors.New("target, model or last is missing")
+	if c.Target == "" || c.Model == "" || c.Kind == "" || c.Scenario.Last == "" {
+		return errors.New("target, model, failure or last is missing")
 	}
 	return nil
 }
@@ -159,7 +159,9 @@ func (c *Case) field(key, value string) (err error) {
 	case "depth":
 		c.Depth, err = strconv.Atoi(value)
 	case "failure":
-		c.Kind = Kind(value)
+		if c.Kind = Kind(value); !c.Kind.known() {
+			err = fmt.Errorf("%q is no kind of failure", value)
+		}
 	case "op":
 		sc.Ops = append(sc.Ops, value)
 	case "crash":

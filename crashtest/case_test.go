@@ -186,6 +186,8 @@ func TestBadCases(t *testing.T) {
 		"no value":        {"seed: 1", "seed", "line 4"},
 		"bad seed":        {"seed: 1", "seed: -1", "line 4"},
 		"bad depth":       {"depth: 2", "depth: x", "line 5"},
+		"bad failure":     {"acknowledged data is lost", "what", "line 6"},
+		"no failure":      {"failure: acknowledged data is lost\n", "", "failure"},
 		"bad crash":       {"workload at 5", "workload", "line 8"},
 		"bad life":        {"workload at 5", "weekend at 5", "line 8"},
 		"bad cut":         {"workload at 5", "workload at -5", "line 8"},

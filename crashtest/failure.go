@@ -19,6 +19,14 @@ const (
 	WrongAnswer Kind = "an operation gives a wrong answer"
 )
 
+func (k Kind) known() bool {
+	switch k {
+	case Refused, Unreadable, Panicked, Endless, Lost, WrongState, Forgotten, Unstable, OpFailed, WrongAnswer:
+		return true
+	}
+	return false
+}
+
 // Failure is one wrong thing that a store did.
 type Failure struct {
 	Kind   Kind

@@ -162,6 +162,14 @@ func summary(r *crashtest.Result) string {
 	return text
 }
 
+// The worst store of all is told soon: its windows grow, and so would the search.
+func TestStoreThatSyncsNothing(t *testing.T) {
+	r := run(t, flaws{noSync: true, noDirSync: true, noSyncAtOpen: true}, 40)
+	if r.Verdict != crashtest.Failed || len(r.Findings) == 0 || r.Recoveries > 100_000 {
+		t.Errorf("%s, %d findings, %d recoveries", r.Verdict, len(r.Findings), r.Recoveries)
+	}
+}
+
 // What was not explored whole is no pass.
 func TestCapIsInconclusive(t *testing.T) {
 	cfg := crashtest.Defaults()

@@ -135,10 +135,14 @@ func grouped(list []*suspect) []*suspect {
 	return out
 }
 
+// ErrInconclusive says that a search found nothing and was not whole.
+var ErrInconclusive = errors.New("nothing was found, and not everything was tried")
+
 // Shrink looks for the smallest form of the case, on the store as it is now, and
 // gives nil where the failure does not come any more. A case that cannot be
 // replayed as it stands, since the store has changed, is looked for anew in its
-// own workload.
+// own workload; [ErrInconclusive] says that it was not found, and not everything
+// was tried.
 func (c *Case) Shrink(ctx context.Context, t *Target, cfg Config) (*Case, error) {
 	s, err := c.suspect(t, cfg.Model)
 	if err != nil && !errors.Is(err, ErrDiverged) {
@@ -153,6 +157,9 @@ func (c *Case) Shrink(ctx context.Context, t *Target, cfg Config) (*Case, error)
 			if f.Kind == c.Kind {
 				return f.Case, nil
 			}
+		}
+		if result.Verdict == Inconclusive {
+			return nil, ErrInconclusive
 		}
 		return nil, nil
 	}

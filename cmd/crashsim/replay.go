@@ -70,15 +70,16 @@ file. Where the failure does not come any more it says so, with exit code 0.`,
 				return err
 			}
 			small, err := c.Shrink(cmd.Context(), t, f.Config)
-			if err != nil {
-				return &exitError{exitBroken, err}
-			}
 			out := cmd.OutOrStdout()
 			interrupted := cmd.Context().Err() != nil
-			if small == nil && interrupted {
+			switch {
+			case small == nil && interrupted:
 				return &exitError{exitInterrupted, fmt.Errorf("%s: interrupted before the failure came again: it is left as it is", args[0])}
-			}
-			if small == nil {
+			case errors.Is(err, crashtest.ErrInconclusive):
+				return &exitError{exitInconclusive, fmt.Errorf("%s: %w: give a larger --max-states", args[0], err)}
+			case err != nil:
+				return &exitError{exitBroken, err}
+			case small == nil:
 				_, _ = fmt.Fprintln(out, "the failure does not come any more: the store comes through")
 				return nil
 			}
