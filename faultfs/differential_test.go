@@ -56,9 +56,6 @@ func TestSimAnswersAsTheOS(t *testing.T) {
 // Sequences that chance seldom finds.
 func TestSimAnswersAsTheOSInCorners(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("some thousand folders")
-	}
 	rig := &diffRig{t: t, dir: t.TempDir()}
 	open := func(name string, flag int) diffStep { return diffStep{kind: "open", name: name, flag: flag} }
 	create := func(name string) diffStep { return open(name, os.O_RDWR|os.O_CREATE) }

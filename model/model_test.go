@@ -192,7 +192,8 @@ func TestReadTranscript(t *testing.T) {
 }
 
 func TestRefusedNew(t *testing.T) {
-	for id, want := range map[string]error{"": store.ErrInvalid, " \t\n\u2003": store.ErrInvalid,
+	const blank = " \t\n\u2003"
+	for id, want := range map[string]error{"": store.ErrInvalid, blank: store.ErrInvalid,
 		longest: nil, longest + "x": store.ErrLimit} {
 		if r, err := model.New(id, nil, store.Limits{}); !errors.Is(err, want) || (r == nil) == (want == nil) {
 			t.Errorf("%q: %v, want %v", id, err, want)
@@ -288,7 +289,7 @@ func TestRefusals(t *testing.T) {
 		err := c.do(r)
 		for _, kind := range []error{store.ErrIO, store.ErrMissing, store.ErrCorrupt, store.ErrWrongRuntime, store.ErrWrongCursor,
 			store.ErrLimit, store.ErrInvalid} {
-			if errors.Is(err, kind) != (kind == c.want) {
+			if errors.Is(err, kind) != errors.Is(c.want, kind) {
 				t.Errorf("%s: %v, want %v", name, err, c.want)
 			}
 		}

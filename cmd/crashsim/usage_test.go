@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -85,7 +86,7 @@ func TestBadCaseFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			writeFile(t, "bad.case", c.text)
-			says := append(c.says, "bad.case")
+			says := slices.Concat(c.says, []string{"bad.case"})
 			refused(t, []string{"replay", "bad.case"}, says...)
 			refused(t, []string{"shrink", "bad.case"}, says...)
 			refused(t, []string{"shrink", "bad.case", "-o", "new.case"}, says...)

@@ -90,7 +90,8 @@ func role(name string) string {
 	base := parts[len(parts)-1]
 	switch {
 	case strings.HasPrefix(base, ".") && strings.Contains(base, ".tmp-"):
-		return "temporary " + strings.TrimPrefix(base[:strings.Index(base, ".tmp-")], ".")
+		of, _, _ := strings.Cut(base[1:], ".tmp-")
+		return "temporary " + of
 	case strings.HasPrefix(base, "id-"):
 		return "a folder in " + path.Base(path.Dir(name))
 	}
