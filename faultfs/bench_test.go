@@ -75,3 +75,19 @@ func BenchmarkCutKey(b *testing.B) {
 		cut.Key()
 	}
 }
+
+func BenchmarkInterceptedAppendAndSync(b *testing.B) {
+	p := bytesOf(1, 100)
+	var f File
+	for i := 0; b.Loop(); i++ {
+		if i%10_000 == 0 {
+			f, _ = Intercept(NewSim(), doIt).OpenFile("f", create, 0)
+		}
+		if _, err := f.Write(p); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

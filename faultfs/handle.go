@@ -12,12 +12,21 @@ import (
 
 // simFile is an open file of a Sim, and answers as an *os.File does.
 type simFile struct {
-	sim    *Sim
+	sim *Sim
+	*open
+}
+
+// open is what all handles of one open file share.
+type open struct {
 	ino    Ino
 	name   string
 	flag   int
 	off    int64
 	closed bool
+}
+
+func (f *simFile) onBehalf(by Stack) File {
+	return &simFile{sim: &Sim{running: f.sim.running, by: by}, open: f.open}
 }
 
 var (

@@ -199,5 +199,5 @@ func (c *Cut) Kill() *Sim {
 		before.At -= c.At
 		carried[i] = &before
 	}
-	return &Sim{disk: d, trace: Trace{base: c.durable, carried: carried}}
+	return newSim(d, Trace{base: c.durable, carried: carried})
 }

@@ -19,12 +19,19 @@ import (
 // links, a file holds at most 16 GiB (EFBIG), and times do not pass. A Sim is
 // safe for concurrent use.
 type Sim struct {
+	*running
+	by Stack // for whom, where it is not whoever calls: see Intercept
+}
+
+// running is the disk that all handles of one Sim share.
+type running struct {
 	mu    sync.Mutex
 	disk  *disk
 	trace Trace
 	locks map[Ino]bool
 	steps atomic.Int64 // that are left, where limit is set
 	limit int64
+	self  *Sim // for whoever calls
 }
 
 var (
@@ -41,7 +48,18 @@ const (
 // NewSim gives an empty disk.
 func NewSim() *Sim { return simOn(newDisk()) }
 
-func simOn(d *disk) *Sim { return &Sim{disk: d, trace: Trace{base: d.freeze()}} }
+func simOn(d *disk) *Sim { return newSim(d, Trace{base: d.freeze()}) }
+
+func newSim(d *disk, t Trace) *Sim {
+	s := &struct {
+		Sim
+		running
+	}{running: running{disk: d, trace: t}}
+	s.Sim.running, s.self = &s.running, &s.Sim
+	return &s.Sim
+}
+
+func (s *Sim) onBehalf(by Stack) FS { return &Sim{running: s.running, by: by} }
 
 // Trace gives what was recorded up to now. It does not change any more.
 func (s *Sim) Trace() *Trace {
@@ -104,7 +122,9 @@ func (s *Sim) mark(kind Kind, client, index int, text string) {
 // record adds an operation and its callers, for whom the caller has to be the
 // exported method of Sim or simFile itself.
 func (s *Sim) record(op *Op) {
-	op.Stack = callers()
+	if op.Stack = s.by; op.Stack.calls == nil {
+		op.Stack = callers()
+	}
 	*s.trace.add() = *op
 }
 
@@ -176,7 +196,7 @@ func (s *Sim) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 		s.disk.edit(ino).data.resize(s.disk.own, 0)
 		s.record(&Op{Kind: OpTruncate, Ino: ino, Path: name, Mode: n.mode, OldSize: old})
 	}
-	return &simFile{sim: s, ino: ino, name: name, flag: flag}, nil
+	return &simFile{sim: s.self, open: &open{ino: ino, name: name, flag: flag}}, nil
 }
 
 func (s *Sim) mayOpen(ino Ino, flag int) syscall.Errno {

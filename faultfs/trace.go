@@ -25,10 +25,24 @@ const (
 	MarkFail                   // or has returned an error
 )
 
+// The kinds of [Call] that leave nothing in a trace.
+const (
+	OpOpen    Kind = iota + MarkFail + 1 // of what is there; OpCreate where it may make a file
+	OpRead                               // from the handle's offset or from another
+	OpSeek                               // of the handle's offset
+	OpStat                               // of a name or an open file
+	OpReadDir                            // a folder's list
+	OpClose                              // of an open file
+	OpLock                               // of a name
+	OpUnlock                             // of what was locked
+)
+
 var kindNames = [...]string{
 	OpCreate: "create", OpMkdir: "mkdir", OpWrite: "write", OpTruncate: "truncate", OpRename: "rename",
 	OpLink: "link", OpRemove: "remove", OpSync: "fsync", OpSyncDir: "fsync-dir",
 	MarkBegin: "begin", MarkAck: "ack", MarkFail: "fail",
+	OpOpen: "open", OpRead: "read", OpSeek: "seek", OpStat: "stat", OpReadDir: "readdir", OpClose: "close",
+	OpLock: "lock", OpUnlock: "unlock",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -37,7 +51,7 @@ func (k Kind) String() string { return kindNames[k] }
 func (k Kind) IsSync() bool { return k == OpSync || k == OpSyncDir }
 
 // IsMark tells whether the op is a harness's mark and no operation of the disk.
-func (k Kind) IsMark() bool { return k >= MarkBegin }
+func (k Kind) IsMark() bool { return k >= MarkBegin && k <= MarkFail }
 
 // Op is one thing that was asked of a disk and done, or a mark. It speaks of
 // inodes, so that it holds whatever names change later; the paths are for people.

@@ -23,6 +23,12 @@ func line(further int) string {
 
 func TestOpsKnowTheirCallers(t *testing.T) {
 	sim := NewSim()
+	opsKnowTheirCallers(t, sim, sim)
+}
+
+// opsKnowTheirCallers uses a disk that ends in a Sim.
+func opsKnowTheirCallers(t *testing.T, sim *Sim, disk FS) {
+	t.Helper()
 	var want []string
 	check := func(err error, at string) {
 		t.Helper()
@@ -33,7 +39,7 @@ func TestOpsKnowTheirCallers(t *testing.T) {
 	}
 	// Twice, since a stack that is known is found in another way.
 	for range 2 {
-		f, err := sim.OpenFile("f", create, 0)
+		f, err := disk.OpenFile("f", create, 0)
 		check(err, line(-1))
 		_, err = f.Write([]byte("abc"))
 		check(err, line(-1))
@@ -41,15 +47,15 @@ func TestOpsKnowTheirCallers(t *testing.T) {
 		check(err, line(-1))
 		check(f.Truncate(2), line(0))
 		check(f.Sync(), line(0))
-		check(sim.Mkdir("d", 0), line(0))
-		check(sim.Rename("f", "g"), line(0))
-		check(sim.Link("g", "d/g"), line(0))
-		check(sim.Remove("d/g"), line(0))
-		check(sim.SyncDir("d"), line(0))
-		_, err = sim.OpenFile("g", os.O_RDWR|os.O_TRUNC, 0)
+		check(disk.Mkdir("d", 0), line(0))
+		check(disk.Rename("f", "g"), line(0))
+		check(disk.(Linker).Link("g", "d/g"), line(0))
+		check(disk.Remove("d/g"), line(0))
+		check(disk.SyncDir("d"), line(0))
+		_, err = disk.OpenFile("g", os.O_RDWR|os.O_TRUNC, 0)
 		check(err, line(-1))
-		check(sim.Remove("g"), line(0))
-		check(sim.Remove("d"), line(0))
+		check(disk.Remove("g"), line(0))
+		check(disk.Remove("d"), line(0))
 	}
 	trace := sim.Trace()
 	if trace.Len() != len(want) {
@@ -62,7 +68,7 @@ func TestOpsKnowTheirCallers(t *testing.T) {
 		if len(frames) == 0 || frames[0].Line != want[i] {
 			t.Fatalf("%v: callers %v, want %s first", op, frames, want[i])
 		}
-		if fn, pkg := frames[0].Func, frames[0].Package(); fn != "TestOpsKnowTheirCallers" || pkg != "crashsim/faultfs_test" {
+		if fn, pkg := frames[0].Func, frames[0].Package(); fn != "opsKnowTheirCallers" || pkg != "crashsim/faultfs_test" {
 			t.Errorf("%v: caller %s of %s", op, fn, pkg)
 		}
 		for _, f := range frames {
