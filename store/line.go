@@ -71,34 +71,41 @@ func marshalLine(op string, value any) ([]byte, error) {
 	return fmt.Appendf(body, "%s%08x%s\n", sumBefore, crc32.Checksum(body, castagnoli), sumAfter), nil
 }
 
-// lineID gives the id of a line without its newline, and whether the line is
-// whole. key is what the object begins with, `{"id":` or `{"sequence":`.
-func lineID(line []byte, key string) (id uint64, ok bool) {
+// record is what a line's own bytes tell of it.
+type record struct {
+	id     uint64
+	summed bool // its checksum is there, and right
+	ok     bool // it is whole
+}
+
+// readLine reads a line without its newline. key is what the object begins with,
+// `{"id":` or `{"sequence":`.
+func readLine(line []byte, key string) record {
 	if body, sum, has := cutSum(line); has {
 		if fmt32(crc32.Checksum(body, castagnoli)) != sum {
-			return 0, false
+			return record{}
 		}
 		if id, ok := leadingID(body, key); ok {
-			return id, true
+			return record{id, true, true}
 		}
 	}
 	if !utf8.Valid(line) || !json.Valid(line) {
-		return 0, false
+		return record{}
 	}
 	var fields struct {
 		ID       *uint64 `json:"id"`
 		Sequence *uint64 `json:"sequence"`
 	}
 	if json.Unmarshal(line, &fields) != nil {
-		return 0, false
+		return record{}
 	}
 	if key == eventKey {
 		fields.Sequence = fields.ID
 	}
 	if fields.Sequence == nil || *fields.Sequence > maxID {
-		return 0, false
+		return record{}
 	}
-	return *fields.Sequence, true
+	return record{id: *fields.Sequence, ok: true}
 }
 
 func cutSum(line []byte) (body []byte, sum [sumDigits]byte, ok bool) {

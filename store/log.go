@@ -17,14 +17,10 @@ type log struct {
 	path   string
 	key    string // what each line begins with
 	size   int64  // the end of the last whole line
-	index  []place
+	open   bool   // that lacks its newline, until it is mended
+	index  index
 	sorted bool   // by id, as all but very old logs are
 	last   uint64 // the highest id
-}
-
-type place struct {
-	id  uint64
-	off int64
 }
 
 const (
@@ -33,10 +29,13 @@ const (
 )
 
 func (l *log) add(id uint64, off int64) {
-	l.sorted = l.sorted && (len(l.index) == 0 || id > l.last)
-	l.index = append(l.index, place{id, off})
+	l.sorted = l.sorted && l.above(id)
+	l.index.add(id, off)
 	l.last = max(l.last, id)
 }
+
+// above tells whether an id is above all that are there.
+func (l *log) above(id uint64) bool { return l.index.n == 0 || id > l.last }
 
 // openLog reads a log and leaves it whole and durable: a torn tail is cut off,
 // and a file that is not there is made. Its name is for the caller to sync.
@@ -47,14 +46,14 @@ func openLog(fsys faultfs.FS, op, path, key string) (*log, error) {
 		return nil, ioError(op, path, err)
 	}
 	defer func() { _ = f.Close() }() // what is written is synced before
-	data, err := readAll(f)
+	lines, err := readLog(f)
 	if err != nil {
 		return nil, ioError(op, path, err)
 	}
-	if err := l.scan(op, data); err != nil {
+	if err := l.scan(op, lines); err != nil {
 		return nil, err
 	}
-	if err := l.mend(f, data); err != nil {
+	if err := l.mend(f, lines.size); err != nil {
 		return nil, ioError(op, path, err)
 	}
 	// What was read is about to be shown: a process before us may have been
@@ -65,89 +64,39 @@ func openLog(fsys faultfs.FS, op, path, key string) (*log, error) {
 	return l, nil
 }
 
-func readAll(f faultfs.File) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, info.Size())
-	n, err := f.ReadAt(data, 0)
-	if n == len(data) {
-		err = nil
-	}
-	return data[:n], err
-}
-
 // scan indexes the lines of a log. Its end may be what a crash left of an append
 // that was not acknowledged; everything before it has to be good.
-func (l *log) scan(op string, data []byte) error {
-	number := 0
-	for off := 0; off < len(data); {
-		number++
-		end := off + bytes.IndexByte(data[off:], '\n')
-		next := end + 1
-		if end < off {
-			end, next = len(data), len(data)
-		}
-		line := data[off:end]
-		if id, ok := lineID(line, l.key); ok {
-			l.add(id, int64(off))
-		} else if len(bytes.TrimSpace(line)) > 0 {
-			if !torn(data, off, l.key) {
-				return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, is damaged", number, off))
-			}
+func (l *log) scan(op string, lines *lines) error {
+	for lines.next() {
+		switch r := readLine(lines.text, l.key); {
+		case r.summed && !l.above(r.id):
+			return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, has an id or sequence that is not above those before it", lines.number, lines.off))
+		case r.ok:
+			l.add(r.id, lines.off)
+		case lines.blank():
+		case lines.torn(l.key):
 			return nil
+		default:
+			return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, is damaged", lines.number, lines.off))
 		}
-		off = next
-		l.size = int64(off)
+		l.size, l.open = lines.end, !lines.ended
+	}
+	if lines.err != nil {
+		return ioError(op, l.path, lines.err)
 	}
 	return nil
 }
 
-// torn tells whether what is at the end of a log can be what a crash leaves of
-// the append of one line: part of it, with no newline but as the last byte, cut
-// short, or with sectors that were not written and read as zeros. JSON holds no
-// zero byte, so that a line which is whole by that measure, and yet not good, is
-// damage of another kind; so is one that goes on where its newline was.
-func torn(data []byte, from int, key string) bool {
-	tail := data[from:]
-	last := len(tail) - 1
-	if i := bytes.IndexByte(tail, '\n'); i >= 0 && i != last {
-		return false
-	}
-	if tail[last] != '\n' && bytes.IndexByte(tail, 0) < 0 {
-		_, whole := lineID(tail[:last], key)
-		return !whole
-	}
-	zeros := false
-	for at := from; at < len(data); {
-		next := min(len(data), at-at%sector+sector)
-		switch n := bytes.Count(data[at:next], []byte{0}); n {
-		case 0:
-		case next - at:
-			zeros = true
-		default:
-			return false
-		}
-		at = next
-	}
-	return zeros
-}
-
-// sector is the least that a disk writes as a whole, in bytes.
-const sector = 512
-
 // mend cuts a torn tail off, and ends a last line that is whole but for its
 // newline. It leaves the sync to its caller.
-func (l *log) mend(f faultfs.File, data []byte) error {
-	switch {
-	case l.size < int64(len(data)):
-		return f.Truncate(l.size)
-	case l.size > 0 && data[l.size-1] != '\n':
+func (l *log) mend(f faultfs.File, size int64) error {
+	if l.open {
 		if _, err := f.WriteAt([]byte{'\n'}, l.size); err != nil {
 			return err
 		}
 		l.size++
+	} else if l.size < size {
+		return f.Truncate(l.size)
 	}
 	return nil
 }
@@ -189,20 +138,20 @@ func (l *log) append(fsys faultfs.FS, id uint64, line []byte) error {
 func (l *log) from(id uint64, most int) (lines []int, next uint64, more bool) {
 	first := 0
 	if l.sorted {
-		first = sort.Search(len(l.index), func(i int) bool { return l.index[i].id >= id })
+		first = sort.Search(l.index.n, func(i int) bool { return l.index.at(i).id >= id })
 	}
 	next = id
-	for i := first; i < len(l.index) && len(lines) < most; i++ {
-		if l.index[i].id >= id {
+	for i := first; i < l.index.n && len(lines) < most; i++ {
+		if at := l.index.at(i); at.id >= id {
 			lines = append(lines, i)
-			next = l.index[i].id + 1
+			next = at.id + 1
 		}
 	}
-	return lines, next, len(l.index) > 0 && l.last >= next
+	return lines, next, l.index.n > 0 && l.last >= next
 }
 
 // read gives the lines with the given indexes, which go up. Lines that stand
-// together are read at once.
+// together are read at once, as far as readBytes holds them.
 func (l *log) read(fsys faultfs.FS, lines []int, each func(line []byte, index int) error) error {
 	if len(lines) == 0 {
 		return nil
@@ -214,7 +163,8 @@ func (l *log) read(fsys faultfs.FS, lines []int, each func(line []byte, index in
 	defer func() { _ = f.Close() }() // read only: nothing to lose
 	for len(lines) > 0 {
 		n := 1
-		for n < len(lines) && lines[n] == lines[n-1]+1 {
+		start := l.index.at(lines[0]).off
+		for n < len(lines) && lines[n] == lines[n-1]+1 && l.endOf(lines[n])-start <= readBytes {
 			n++
 		}
 		if err := l.readRun(f, lines[0], n, each); err != nil {
@@ -225,18 +175,24 @@ func (l *log) read(fsys faultfs.FS, lines []int, each func(line []byte, index in
 	return nil
 }
 
-func (l *log) readRun(f faultfs.File, first, n int, each func(line []byte, index int) error) error {
-	end := l.size
-	if first+n < len(l.index) {
-		end = l.index[first+n].off
+const readBytes = 1 << 20
+
+// endOf gives where a line and what follows it up to the next line end.
+func (l *log) endOf(i int) int64 {
+	if i+1 < l.index.n {
+		return l.index.at(i + 1).off
 	}
-	start := l.index[first].off
-	data := make([]byte, end-start)
+	return l.size
+}
+
+func (l *log) readRun(f faultfs.File, first, n int, each func(line []byte, index int) error) error {
+	start := l.index.at(first).off
+	data := make([]byte, l.endOf(first+n-1)-start)
 	if _, err := f.ReadAt(data, start); err != nil {
 		return err
 	}
 	for i := range n {
-		line := data[l.index[first+i].off-start:]
+		line := data[l.index.at(first+i).off-start:]
 		if end := bytes.IndexByte(line, '\n'); end >= 0 {
 			line = line[:end]
 		}
@@ -249,7 +205,7 @@ func (l *log) readRun(f faultfs.File, first, n int, each func(line []byte, index
 
 // all gives every index.
 func (l *log) all() []int {
-	list := make([]int, len(l.index))
+	list := make([]int, l.index.n)
 	for i := range list {
 		list[i] = i
 	}

@@ -132,7 +132,7 @@ func (s *Store) recover() error {
 	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey); err != nil {
 		return err
 	}
-	if len(s.events.index) == 0 && snapshot.NextWorkerSequence <= 1 {
+	if s.events.index.n == 0 && snapshot.NextWorkerSequence <= 1 {
 		// The format's first writer can be interrupted with the snapshot's name
 		// on the disk and not the folder's.
 		if err := s.makeFolder(s.workersPath()); err != nil {
@@ -182,7 +182,7 @@ func (s *Store) checkUnused() error {
 	if err != nil {
 		return ioError(opOpen, s.workersPath(), err)
 	}
-	if len(s.events.index) > 0 || len(list) > 0 {
+	if s.events.index.n > 0 || len(list) > 0 {
 		return &Error{Op: opOpen, Path: s.runtimePath(), Kind: ErrMissing, Detail: "there are events or workers, and no snapshot of the runtime"}
 	}
 	return nil

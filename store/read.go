@@ -97,7 +97,7 @@ func (s *Store) ReadTranscript(ref WorkerRef, start, limit, maximum int) (Transc
 	if err != nil {
 		return none, err
 	}
-	total := len(w.transcript.index)
+	total := w.transcript.index.n
 	end := total - max(0, total-start-limit) // start+limit might overflow
 	p := TranscriptProjection{WorkerRef: ref, Start: start, TotalItems: total}
 	if start < total {
@@ -134,13 +134,13 @@ func readLines[T any](s *Store, op string, l *log, lines []int) ([]T, error) {
 	list := make([]T, 0, len(lines))
 	var bad error
 	err := l.read(s.fsys, lines, func(line []byte, index int) error {
-		if _, ok := lineID(line, l.key); !ok { // it was good when the log was opened
-			bad = corrupt(op, l.path, fmt.Sprintf("record %d, at byte %d, is damaged", index+1, l.index[index].off))
+		if !readLine(line, l.key).ok { // it was good when the log was opened
+			bad = corrupt(op, l.path, fmt.Sprintf("record %d, at byte %d, is damaged", index+1, l.index.at(index).off))
 			return bad
 		}
 		var item T
 		if err := json.Unmarshal(line, &item); err != nil {
-			bad = &Error{Op: op, Path: l.path, Kind: ErrCorrupt, Detail: fmt.Sprintf("record %d, at byte %d", index+1, l.index[index].off), Err: err}
+			bad = &Error{Op: op, Path: l.path, Kind: ErrCorrupt, Detail: fmt.Sprintf("record %d, at byte %d", index+1, l.index.at(index).off), Err: err}
 			return bad
 		}
 		list = append(list, item)

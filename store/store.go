@@ -118,7 +118,7 @@ func (s *Store) appendLine(op string, l *log, id uint64, value any) error {
 	if err := s.writable(op); err != nil {
 		return err
 	}
-	if len(l.index) > 0 && id <= l.last {
+	if !l.above(id) {
 		return &Error{Op: op, Path: l.path, Kind: ErrInvalid, Detail: "id or sequence is not above the last one"}
 	}
 	if id > maxID {
