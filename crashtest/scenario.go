@@ -40,15 +40,22 @@ type Scenario struct {
 	Last    Life // in which the failure shows
 }
 
-// play is a scenario carried out.
+// play is a scenario carried out, or one that is being made up on the way.
 type play struct {
-	lives   []*session
-	cuts    []*faultfs.Cut // that end them, all but the last
-	lost    [][]*faultfs.Effect
+	target *Target
+	model  faultfs.Model
+	in     *interner
+
+	lives []*session
+	cuts  []*faultfs.Cut // that end them, all but the last
+	lost  [][]*faultfs.Effect
+
 	allowed []stateID       // in the last life
 	order   map[stateID]int // of the states in the last life that had a reference
+	shown   bool            // allowed is what a recovery has shown
+	whole   bool            // and has left: nothing was cut short or lost
+	before  faultfs.Key     // the last life, if whole
 	failure *Failure        // nil: it went well
-	in      *interner
 }
 
 // ErrDiverged says that a scenario does not fit what the store does now.
@@ -56,96 +63,133 @@ var ErrDiverged = errors.New("the store asks other things of its disk than it di
 
 // play carries out a scenario.
 func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
-	p := &play{in: newInterner()}
-	model := t.Model()
-	life := t.apply(faultfs.NewSim(), model, sc.Ops, sc.Last == InWorkload, p.in)
-	p.lives = append(p.lives, life)
-	o := newOracle(t, p.in, life)
-	allowed, shown := []stateID(nil), false
+	p := t.begin(m, sc.Ops, sc.Last == InWorkload)
 	for i, crash := range sc.Crashes {
-		sim, right, err := p.crash(life, crash, m)
-		if err != nil {
-			return nil, err
-		}
-		if crash.In != InRecovery {
-			allowed, shown, p.order = right, false, places(life.states)
-		} else if crash.At == AtEnd || crash.At >= life.shownPos && life.failed == nil {
-			allowed, shown = []stateID{life.shown}, true
-		}
 		next := sc.Last
 		if i+1 < len(sc.Crashes) {
 			next = sc.Crashes[i+1].In
 		}
-		before := sim.Key()
-		switch next {
-		case InRecovery:
-			life = t.recover(sim, p.in)
-		case InProbes:
-			// What was recovered is one of the allowed: ask which.
-			allowed = []stateID{t.recover(sim.Fork(), p.in).shown}
-			from := slices.Index(p.lives[0].states, allowed[0])
-			if from < 0 {
-				return nil, ErrDiverged
-			}
-			model := p.lives[0].models[from]
-			life = t.apply(sim, model, t.Probes(model), false, p.in)
+		sim, err := p.crash(crash)
+		if err == nil {
+			err = p.live(next, sim)
 		}
-		p.lives = append(p.lives, life)
-		if i+1 == len(sc.Crashes) {
-			p.judge(o, allowed, shown, before, sc.Last)
+		if err != nil {
+			return nil, err
 		}
 	}
-	if len(sc.Crashes) == 0 {
-		p.failure = life.failed
-	}
-	p.allowed = allowed
+	p.judge(sc.Last)
 	return p, nil
 }
 
-func (p *play) judge(o *oracle, allowed []stateID, shown bool, before faultfs.Key, last Life) {
-	life := p.lives[len(p.lives)-1]
+// begin carries out a workload.
+func (t *Target) begin(m faultfs.Model, ops []string, compare bool) *play {
+	p := &play{target: t, model: m, in: newInterner()}
+	p.lives = append(p.lives, t.apply(faultfs.NewSim(), t.Model(), ops, compare, p.in))
+	return p
+}
+
+func (p *play) life() *session { return p.lives[len(p.lives)-1] }
+
+// live goes on with a life on what a crash has left.
+func (p *play) live(next Life, sim *faultfs.Sim) error {
+	if p.whole = p.whole && p.target.Idempotent; p.whole {
+		p.before = sim.Key()
+	}
+	switch next {
+	case InRecovery:
+		p.lives = append(p.lives, p.target.recover(sim, p.in))
+	case InProbes:
+		// What was recovered is one of the allowed: ask which.
+		shown := p.target.recover(sim.Fork(), p.in).shown
+		model := p.reference(shown)
+		if model == nil || !slices.Contains(p.allowed, shown) {
+			return ErrDiverged
+		}
+		p.allowed = []stateID{shown}
+		p.lives = append(p.lives, p.target.apply(sim, model, p.target.Probes(model), false, p.in))
+	}
+	return nil
+}
+
+// reference gives a model in a state that was one of the last life with a
+// reference, nil where none was.
+func (p *play) reference(id stateID) Model {
+	for _, life := range slices.Backward(p.lives) {
+		if i := slices.Index(life.states, id); i >= 0 {
+			return life.models[i]
+		}
+	}
+	return nil
+}
+
+// judge looks for a failure in the last life.
+func (p *play) judge(last Life) {
+	life := p.life()
 	switch {
 	case life.failed != nil:
 		p.failure = life.failed
-	case last == InProbes:
-	case shown && life.shown != allowed[0]:
-		p.failure = &Failure{Kind: Forgotten, Want: p.in.text(allowed[0]), Got: p.in.text(life.shown)}
-	case !slices.Contains(allowed, life.shown):
-		p.failure = wrongState(life.shown, allowed, p.order)
-		p.failure.compare(p.in, life.shown, allowed)
-	case shown && o.target.Idempotent && life.final.Key() != before:
+	case len(p.cuts) == 0 || last == InProbes:
+	case p.shown && life.shown != p.allowed[0]:
+		p.failure = &Failure{Kind: Forgotten, Want: p.in.text(p.allowed[0]), Got: p.in.text(life.shown)}
+	case !slices.Contains(p.allowed, life.shown):
+		p.failure = wrongState(life.shown, p.allowed, p.order)
+		p.failure.compare(p.in, life.shown, p.allowed)
+	case p.whole && life.final.Key() != p.before:
 		p.failure = &Failure{Kind: Unstable}
 	}
 }
 
-// crash ends a life and gives the disk that is left, and the states that are
-// right there.
-func (p *play) crash(life *session, c Crash, m faultfs.Model) (*faultfs.Sim, []stateID, error) {
+// crash ends the last life and gives the disk that is left.
+func (p *play) crash(c Crash) (*faultfs.Sim, error) {
+	life := p.life()
 	at := c.At
 	if at == AtEnd {
 		at = life.trace.Len()
 	}
 	if at > life.trace.Len() || at < 0 {
-		return nil, nil, fmt.Errorf("%w: a cut after %d of %d operations", ErrDiverged, c.At, life.trace.Len())
+		return nil, fmt.Errorf("%w: a cut after %d of %d operations", ErrDiverged, c.At, life.trace.Len())
 	}
-	cut, right := life.cutAt(m, at)
+	cut, right := life.cutAt(p.model, at)
 	lost := newLossSet(len(cut.Pending))
-	var effects []*faultfs.Effect
 	for _, l := range c.Lost {
 		i := slices.IndexFunc(cut.Pending, func(e *faultfs.Effect) bool { return e.At == l.At && e.Part == l.Part })
 		if i < 0 {
-			return nil, nil, fmt.Errorf("%w: effect %d.%d is not pending at its cut", ErrDiverged, l.At, l.Part)
+			return nil, fmt.Errorf("%w: effect %d.%d is not pending at its cut", ErrDiverged, l.At, l.Part)
 		}
 		lost.add(i)
-		effects = append(effects, cut.Pending[i])
+	}
+	sim := c.leaves(cut, lost)
+	if sim == nil {
+		return nil, ErrDiverged
+	}
+	p.ended(c, cut, lost, right)
+	return sim, nil
+}
+
+// leaves makes the disk that is left, nil where there can be none.
+func (c *Crash) leaves(cut *faultfs.Cut, lost lossSet) *faultfs.Sim {
+	if c.Kill {
+		return cut.Kill()
+	}
+	return cut.Image(lost.kept)
+}
+
+// ended notes how the last life came to its end, and what is right from there on.
+func (p *play) ended(c Crash, cut *faultfs.Cut, lost lossSet, right []stateID) {
+	life := p.life()
+	var effects []*faultfs.Effect
+	for i, e := range cut.Pending {
+		if lost.has(i) {
+			effects = append(effects, e)
+		}
 	}
 	p.cuts, p.lost = append(p.cuts, cut), append(p.lost, effects)
-	if c.Kill {
-		return cut.Kill(), right, nil
+	p.whole = false
+	switch {
+	case c.In != InRecovery:
+		p.allowed, p.shown, p.order = right, false, places(life.states)
+	case life.failed == nil && (c.At == AtEnd || c.At >= life.shownPos):
+		p.allowed, p.shown = []stateID{life.shown}, true
+		p.whole = c.At == AtEnd && len(effects) == 0 && !c.Kill
 	}
-	sim := cut.Image(lost.kept)
-	if sim == nil {
-		return nil, nil, ErrDiverged
-	}
-	return sim, right, nil
 }

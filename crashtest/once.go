@@ -1,0 +1,137 @@
+package crashtest
+
+import (
+	"slices"
+
+	"crashsim/faultfs"
+)
+
+// Once makes up one scenario and carries it out: a workload, one crash in its last
+// operation or after it, what that loses, and what becomes of the store, with as
+// many crashes in that as cfg.Depth says. It is what fuzzers and property tests
+// run, thousands of times a second, where [Run] goes through everything once.
+// Whatever varies comes from the chooser; the simplest choices are no operation, a
+// cut at the end, and nothing lost. Of cfg it takes Model, Ops and Depth.
+func Once(t *Target, cfg *Config, c Chooser) *Trial {
+	n := c.Choose(cfg.Ops + 1)
+	ops := t.Generate(c, n)
+	ops = ops[:min(n, len(ops))]
+	p := t.begin(cfg.Model, ops, false)
+	tr := &Trial{target: t, cfg: cfg, Scenario: Scenario{Ops: ops, Last: InWorkload}}
+	if life := p.life(); life.failed != nil {
+		if again := t.begin(cfg.Model, ops, true).life(); again.failed != nil {
+			life = again // a replay compares after each operation, and may see it sooner
+		}
+		tr.Failure, tr.Scenario.Ops = life.failed, ops[:life.failOp+1]
+		return tr
+	}
+	for depth := 0; depth <= cfg.Depth && (depth == 0 || c.Choose(3) > 0); depth++ {
+		tr.crash(p, c)
+		p.judge(tr.Scenario.Last)
+		if tr.Failure = p.failure; tr.Failure != nil {
+			break
+		}
+	}
+	tr.lost = p.lost
+	return tr
+}
+
+// Trial is one scenario that a chooser made up, and what came of it.
+type Trial struct {
+	Scenario Scenario
+	Failure  *Failure // nil: the store comes through
+
+	target *Target
+	cfg    *Config
+	lost   [][]*faultfs.Effect
+}
+
+// Case gives a failure's case, as it is: see [Case.Shrink] for a smaller one. An
+// error says that it does not come again.
+func (tr *Trial) Case() (*Case, error) {
+	return newCase(tr.target, tr.cfg, &suspect{scenario: tr.Scenario, failure: tr.Failure, seen: 1})
+}
+
+// crash ends the life that a play has come to, and begins another on what is left.
+func (tr *Trial) crash(p *play, choose Chooser) {
+	sc, life := &tr.Scenario, p.life()
+	c := Crash{In: sc.Last}
+	points := crashPoints(life.trace, c.In == InWorkload)
+	c.At = points[len(points)-1-choose.Choose(len(points))]
+	cut, right := life.cutAt(p.model, c.At)
+	lost := newLossSet(len(cut.Pending))
+	if c.In == InWorkload {
+		c.Kill = choose.Choose(4) == 3
+	}
+	if !c.Kill {
+		lost = chooseLost(cut, choose)
+	}
+	sim := c.leaves(cut, lost)
+	if sim == nil {
+		lost = newLossSet(len(cut.Pending))
+		sim = c.leaves(cut, lost)
+	}
+	b := newBranch(life, cut)
+	c.Lost, c.last = b.lost(lost), b.last
+	if c.In == InRecovery && c.At == life.trace.Len() && len(c.Lost) == 0 {
+		c.At = AtEnd
+	}
+	p.ended(c, cut, lost, right)
+	sc.Crashes, sc.Last = append(sc.Crashes, c), InRecovery
+	// Killed, it has to recover first: what it will show may be lost until then.
+	if c.In != InProbes && !c.Kill && choose.Choose(4) == 3 && p.live(InProbes, sim) == nil {
+		sc.Last = InProbes
+		return
+	}
+	_ = p.live(InRecovery, sim) // which fails in no way but the store's own
+}
+
+// crashPoints are the places in a trace at which a crash tells most: before each
+// sync, after each acknowledgement, after each name made, and the end.
+func crashPoints(t *faultfs.Trace, lastOp bool) []int {
+	var points []int
+	for i := range t.Len() {
+		switch t.Op(i).Kind {
+		case faultfs.OpSync, faultfs.OpSyncDir:
+			points = append(points, i)
+		case faultfs.OpRename, faultfs.OpCreate, faultfs.OpMkdir:
+			points = append(points, i+1)
+		case faultfs.MarkBegin:
+			if lastOp {
+				points = points[:0]
+			}
+		case faultfs.MarkAck:
+			points = append(points, i+1)
+		}
+	}
+	return slices.Compact(append(points, t.Len()))
+}
+
+// chooseLost chooses a closed set of lost effects: none, all, all from one on, one
+// and what needs it, or each by itself.
+func chooseLost(cut *faultfs.Cut, c Chooser) lossSet {
+	n := len(cut.Pending)
+	lost := newLossSet(n)
+	if n == 0 {
+		return lost
+	}
+	is := func(int) bool { return false }
+	switch c.Choose(5) {
+	case 1:
+		is = func(int) bool { return true }
+	case 2:
+		k := c.Choose(n)
+		is = func(i int) bool { return i >= k }
+	case 3:
+		k := c.Choose(n)
+		is = func(i int) bool { return i == k }
+	case 4:
+		is = func(int) bool { return c.Choose(2) == 1 }
+	}
+	for i := range n {
+		if is(i) {
+			lost.add(i)
+		}
+	}
+	return lost.close(cut.Needs)
+}
