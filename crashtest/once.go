@@ -6,16 +6,13 @@ import (
 	"crashsim/faultfs"
 )
 
-// Once makes up one scenario and carries it out: a workload, one crash in its last
+// Once makes up one scenario of a workload and carries it out: a crash in its last
 // operation or after it, what that loses, and what becomes of the store, with as
 // many crashes in that as cfg.Depth says. It is what fuzzers and property tests
 // run, thousands of times a second, where [Run] goes through everything once.
-// Whatever varies comes from the chooser; the simplest choices are no operation, a
-// cut at the end, and nothing lost. Of cfg it takes Model, Ops and Depth.
-func Once(t *Target, cfg *Config, c Chooser) *Trial {
-	n := c.Choose(cfg.Ops + 1)
-	ops := t.Generate(c, n)
-	ops = ops[:min(n, len(ops))]
+// Whatever varies comes from the chooser; the simplest choices are a cut at the
+// end, and nothing lost. Of cfg it takes Model and Depth.
+func Once(t *Target, cfg *Config, ops []string, c Chooser) *Trial {
 	p := t.begin(cfg.Model, ops, false)
 	tr := &Trial{target: t, cfg: cfg, Scenario: Scenario{Ops: ops, Last: InWorkload}}
 	if life := p.life(); life.failed != nil {
@@ -79,7 +76,7 @@ func (tr *Trial) crash(p *play, choose Chooser) {
 	p.ended(c, cut, lost, right)
 	sc.Crashes, sc.Last = append(sc.Crashes, c), InRecovery
 	// Killed, it has to recover first: what it will show may be lost until then.
-	if c.In != InProbes && !c.Kill && choose.Choose(4) == 3 && p.live(InProbes, sim) == nil {
+	if c.In != InProbes && !c.Kill && choose.Choose(8) == 7 && p.live(InProbes, sim) == nil {
 		sc.Last = InProbes
 		return
 	}

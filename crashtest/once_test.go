@@ -38,6 +38,11 @@ var drivers = map[string]func(each func(crashtest.Chooser) bool){
 	},
 }
 
+// once makes up the workload, too.
+func once(target *crashtest.Target, cfg *crashtest.Config, c crashtest.Chooser) *crashtest.Trial {
+	return crashtest.Once(target, cfg, target.Generate(c, c.Choose(cfg.Ops+1)), c)
+}
+
 // few is a toy store whose workloads are of few kinds, so that all can be tried.
 func few(f flaws) *crashtest.Target {
 	target := toyTarget(f)
@@ -67,7 +72,7 @@ func TestEachDriverFindsEachFlaw(t *testing.T) {
 				target, cfg, n := few(f), onceConfig(), 0
 				var failed *crashtest.Trial
 				drive(func(c crashtest.Chooser) bool {
-					trial := crashtest.Once(target, cfg, c)
+					trial := once(target, cfg, c)
 					if trial.Failure != nil && trial.Failure.Kind == want.Kind {
 						failed = trial
 					}
@@ -101,7 +106,7 @@ func TestSoundStoreComesThroughAllChoices(t *testing.T) {
 	n := 0
 	for c := range crashtest.Exhaustive() {
 		n++
-		if trial := crashtest.Once(target, cfg, c); trial.Failure != nil {
+		if trial := once(target, cfg, c); trial.Failure != nil {
 			c, err := trial.Case()
 			t.Fatalf("execution %d: %v, %v\n%s", n, trial.Failure, err, c.Report)
 		}
@@ -115,8 +120,8 @@ func TestOnceRepeats(t *testing.T) {
 	cfg.Ops = 20
 	for seed := range uint64(300) {
 		r := &crashtest.Recording{Chooser: crashtest.Seeded(seed)}
-		a := crashtest.Once(target, cfg, r)
-		b := crashtest.Once(target, cfg, crashtest.Recorded(r.Choices))
+		a := once(target, cfg, r)
+		b := once(target, cfg, crashtest.Recorded(r.Choices))
 		if x, y := told(t, a), told(t, b); x != y {
 			t.Fatalf("seed %d:\n%s\nrecorded:\n%s", seed, x, y)
 		}

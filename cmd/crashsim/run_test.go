@@ -143,7 +143,7 @@ func TestList(t *testing.T) {
 	for line := range strings.Lines(a.out) {
 		names = append(names, strings.Fields(line)[0])
 	}
-	if want := []string{"targets:", "store", "seedstore", "models:", "posix", "source:"}; !slices.Equal(names, want) {
+	if want := []string{"targets:", "store", "seedstore", "single", "models:", "posix", "source:"}; !slices.Equal(names, want) {
 		t.Errorf("lines begin with %q, want %q:\n%s", names, want, a.out)
 	}
 }

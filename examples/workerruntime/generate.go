@@ -141,6 +141,36 @@ func (g *generator) refusedIDs() {
 	}
 }
 
+// generateEach gives n operations of the first runtime, each chosen by itself, the
+// simplest first. It asks for few choices, so that a fuzzer's bytes can be read: one
+// for the operation, and one for each of its arguments.
+func generateEach(choose crashtest.Chooser, n int) []string {
+	g := &generator{choose: choose}
+	for len(g.ops) < n {
+		switch choose.Choose(9) {
+		case 0:
+			g.add("event r1 runtime_started - %d", g.size(eventMin, eventMax))
+		case 1:
+			g.add("worker r1 w%d running %d", 1+choose.Choose(realWorks), g.size(workerMin, workerMax))
+		case 2:
+			g.add("transcript r1 w%d user %d", 1+choose.Choose(realWorks), g.size(entryMin, entryMax))
+		case 3:
+			g.add("runtime r1 %s", g.pick(store.Stopped, store.Running))
+		case 4:
+			g.add("bundle r1 b2 %d", g.size(bundle2Min, bundle2Max))
+		case 5:
+			g.ops = append(g.ops, crashtest.Reopen)
+		case 6:
+			g.add("event r1 worker_created w%d %d", 1+choose.Choose(realWorks), g.size(eventMin, eventMax))
+		case 7:
+			g.add("diagnose r1 - %q", g.pick("disk is slow", "clock \\ went <back>"))
+		case 8:
+			g.add("events r1 %d %d", choose.Choose(6), choose.Choose(5))
+		}
+	}
+	return g.ops
+}
+
 // probes puts a store to use in every way that writes, and reads what should
 // not have changed by it.
 func probes(m crashtest.Model) []string {

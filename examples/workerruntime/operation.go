@@ -54,11 +54,17 @@ var vocabulary = map[string][]string{
 }
 
 // Check tells what is wrong with the text of an operation.
-func Check(op string) error {
+func Check(op string) error { return check(op, runtimes) }
+
+// check is Check where there are so many runtimes.
+func check(op string, n int) error {
 	if op == crashtest.Reopen {
 		return nil
 	}
-	_, err := parse(op)
+	o, err := parse(op)
+	if err == nil && o.rt >= n {
+		err = fmt.Errorf("%q: there is no runtime %s here", op, runtimeAliases[o.rt].Name)
+	}
 	return err
 }
 

@@ -103,7 +103,7 @@ func TestCheckErrors(t *testing.T) {
 
 // An operation that is nonsense is an error of the store and not its answer.
 func TestNonsenseIsNotApplied(t *testing.T) {
-	m := newModel()
+	m := newModel(runtimes)
 	before := m.State()
 	if got := m.Apply("frobnicate r1"); !strings.HasPrefix(got, "the reference fails: ") || m.State() != before {
 		t.Errorf("%q, and the state is\n%s", got, m.State())

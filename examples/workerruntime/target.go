@@ -10,18 +10,22 @@ import (
 	"crashsim/store"
 )
 
-// Targets gives the production store and the seed's design.
+// Targets gives the production store, the seed's design, and a lighter form of the
+// first.
 func Targets() []crashtest.Target {
 	return []crashtest.Target{
-		target("store", "the production store of a worker runtime", openStore),
-		target("seedstore", "its design as first written, faults and all", openSeed),
+		target("store", "the production store of a worker runtime", runtimes, openStore, Generate),
+		target("seedstore", "its design as first written, faults and all", runtimes, openSeed, Generate),
+		target("single", "the production store with one runtime and any order of operations: for fuzzing", 1, openStore, generateEach),
 	}
 }
 
-func target(name, doc string, open func(faultfs.FS) (crashtest.Store, error)) crashtest.Target {
+func target(name, doc string, n int, open func(faultfs.FS, int) (crashtest.Store, error), generate func(crashtest.Chooser, int) []string) crashtest.Target {
 	return crashtest.Target{
-		Name: name, Doc: doc, Open: open, Model: newModel,
-		Generate: Generate, Probes: probes, Check: Check, Idempotent: true,
+		Name: name, Doc: doc, Generate: generate, Probes: probes, Idempotent: true,
+		Open:  func(fsys faultfs.FS) (crashtest.Store, error) { return open(fsys, n) },
+		Model: func() crashtest.Model { return newModel(n) },
+		Check: func(op string) error { return check(op, n) },
 	}
 }
 
@@ -37,13 +41,13 @@ type closer interface {
 	Close() error
 }
 
-// process is one process that owns both runtimes.
+// process is one process that owns the runtimes.
 type process[S closer] struct {
 	callers []*caller[S]
 }
 
-func openStore(fsys faultfs.FS) (crashtest.Store, error) {
-	return openProcess(func(rt int) (*store.Store, store.State, error) {
+func openStore(fsys faultfs.FS, n int) (crashtest.Store, error) {
+	return openProcess(n, func(rt int) (*store.Store, store.State, error) {
 		s, err := store.Open(fsys, options(rt))
 		if err != nil {
 			return nil, store.State{}, err
@@ -55,8 +59,8 @@ func openStore(fsys faultfs.FS) (crashtest.Store, error) {
 
 // openSeed takes the state that opening gives: the seed's own Load fails on a
 // store that has no event yet.
-func openSeed(fsys faultfs.FS) (crashtest.Store, error) {
-	return openProcess(func(rt int) (*seedstore.Store, store.State, error) {
+func openSeed(fsys faultfs.FS, n int) (crashtest.Store, error) {
+	return openProcess(n, func(rt int) (*seedstore.Store, store.State, error) {
 		s, err := seedstore.Open(fsys, options(rt))
 		if err != nil {
 			return nil, store.State{}, err
@@ -65,10 +69,10 @@ func openSeed(fsys faultfs.FS) (crashtest.Store, error) {
 	}, false)
 }
 
-// openProcess opens both stores. Loaded says that the state is what Load gives.
-func openProcess[S closer](open func(rt int) (S, store.State, error), loaded bool) (crashtest.Store, error) {
+// openProcess opens the stores of n runtimes. Loaded says that the state is what Load gives.
+func openProcess[S closer](n int, open func(rt int) (S, store.State, error), loaded bool) (crashtest.Store, error) {
 	p := &process[S]{}
-	for rt := range runtimes {
+	for rt := range n {
 		s, state, err := open(rt)
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
@@ -109,14 +113,14 @@ func apply[S runtimeStore](callers []*caller[S], op string) (string, error) {
 	return callers[o.rt].apply(o)
 }
 
-// reference is both runtimes in memory.
+// reference is the runtimes in memory.
 type reference struct {
 	callers []*caller[*model.Runtime]
 }
 
-func newModel() crashtest.Model {
+func newModel(n int) crashtest.Model {
 	r := &reference{}
-	for rt := range runtimes {
+	for rt := range n {
 		m, err := model.New(runtimeAliases[rt].ID, nil, store.Limits{})
 		c := &caller[*model.Runtime]{rt: rt, store: m}
 		if err == nil {

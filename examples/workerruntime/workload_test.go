@@ -17,7 +17,7 @@ import (
 func TestDefaultWorkloadUsesEverything(t *testing.T) {
 	r, _ := plainly(t, targetNamed(t, "store"), crashtest.Defaults())
 	used := map[string]bool{}
-	m := newModel()
+	m := newModel(runtimes)
 	for _, text := range r.Workload {
 		if text == crashtest.Reopen {
 			used[text] = true
@@ -89,7 +89,7 @@ func TestGeneratedWorkloads(t *testing.T) {
 // The operations that a recovered store is tried with: each is one, and each kind
 // that writes is among them, for each runtime.
 func TestProbes(t *testing.T) {
-	m := newModel()
+	m := newModel(runtimes)
 	if got := m.Apply("worker r1 w1 running 100"); got != "ok" {
 		t.Fatal(got)
 	}
