@@ -10,6 +10,7 @@ type Walk struct {
 	pos     int
 	durable *disk
 	pending []*Effect
+	lost    []*Effect   // data in memory that no sync will store: see SyncFailure
 	named   map[Ino]int // names on the durable disk that lead to an inode
 }
 
@@ -21,6 +22,7 @@ func (t *Trace) Walk(m Model) *Walk {
 		own := *e // other walks begin with it too
 		w.add(&own)
 	}
+	w.lost = slices.Clone(t.carriedLost)
 	return w
 }
 
@@ -50,15 +52,21 @@ func (w *Walk) Next() {
 	if op.Kind.IsSync() {
 		w.settle(op.Ino)
 	}
-	for _, e := range w.model.effects(op, w.pos) {
+	w.strike(op)
+	effects := w.model.effects(op, w.pos)
+	if w.lost != nil {
+		effects = w.dirtied(op, effects)
+	}
+	for _, e := range effects {
 		w.add(e)
 	}
 	w.pos++
 }
 
-// Settles tells whether a sync makes anything durable that is pending.
+// Settles tells whether an operation makes anything durable that is pending, or
+// takes anything back that a power cut just before it could have left.
 func (w *Walk) Settles(op *Op) bool {
-	return op.Kind.IsSync() && slices.ContainsFunc(w.pending, func(e *Effect) bool { return e.Ino == op.Ino })
+	return w.strikes(op) || op.Kind.IsSync() && slices.ContainsFunc(w.pending, func(e *Effect) bool { return e.Ino == op.Ino })
 }
 
 func (w *Walk) add(e *Effect) {
@@ -126,11 +134,12 @@ type Cut struct {
 	Needs []int
 
 	durable *disk
+	lost    []*Effect
 }
 
 // Cut gives the moment that the walk has reached.
 func (w *Walk) Cut() *Cut {
-	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([]int, len(w.pending)), durable: w.durable.freeze()}
+	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([]int, len(w.pending)), durable: w.durable.freeze(), lost: slices.Clone(w.lost)}
 	for i, e := range c.Pending {
 		c.Needs[i] = -1
 		if e.need != nil {
@@ -192,12 +201,19 @@ func (d *disk) hasCycle(dir Ino, above map[Ino]bool) bool {
 // from the kill.
 func (c *Cut) Kill() *Sim {
 	d := c.durable.fork()
-	carried := make([]*Effect, len(c.Pending))
-	for i, e := range c.Pending {
-		e.apply(d)
-		before := *e
-		before.At -= c.At
-		carried[i] = &before
+	carry := func(list []*Effect) []*Effect {
+		carried := make([]*Effect, len(list))
+		for i, e := range list {
+			e.apply(d)
+			before := *e
+			before.At -= c.At
+			carried[i] = &before
+		}
+		return carried
 	}
-	return newSim(d, Trace{base: c.durable, carried: carried})
+	t := Trace{base: c.durable, carried: carry(c.Pending)}
+	if c.lost != nil {
+		t.carriedLost = carry(c.lost) // which newer bytes never overlap
+	}
+	return newSim(d, t)
 }

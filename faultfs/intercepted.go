@@ -26,6 +26,8 @@ func (d *intercepted) onBehalf(by Stack) FS {
 	return (&intercepted{below: d.below, handler: d.handler, by: by}).face()
 }
 
+func (d *intercepted) beneath() FS { return d.below }
+
 // face is the disk with those optional interfaces that the one below has.
 func (d *intercepted) face() FS {
 	_, links := d.below.(Linker)

@@ -153,6 +153,10 @@ func (c *Cut) Key() Key {
 			k = k.with(uint64(r.index(n.dir))).with(hashName(n.name)).with(uint64(r.index(n.ino)))
 		}
 	}
+	for _, e := range c.lost { // which a process that is started again can read
+		b := e.Op.Data[e.Off-e.Op.Off:][:e.Len]
+		k = k.with(uint64(r.index(e.Ino))).with(uint64(e.Off)).and(Key{maphash.Bytes(seedA, b), maphash.Bytes(seedB, b)})
+	}
 	return k
 }
 
@@ -191,6 +195,9 @@ func (c *Cut) refs() *refs {
 			add(n.dir)
 			add(n.ino)
 		}
+	}
+	for _, e := range c.lost {
+		add(e.Ino)
 	}
 	r.keys = make([]Key, len(r.inos))
 	place := uint64(0)

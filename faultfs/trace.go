@@ -43,6 +43,7 @@ var kindNames = [...]string{
 	MarkBegin: "begin", MarkAck: "ack", MarkFail: "fail",
 	OpOpen: "open", OpRead: "read", OpSeek: "seek", OpStat: "stat", OpReadDir: "readdir", OpClose: "close",
 	OpLock: "lock", OpUnlock: "unlock",
+	OpSyncFail: "fsync-failed", OpEvict: "evict", OpDamage: "damage",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -75,7 +76,8 @@ type Op struct {
 	Stack Stack // who asked
 
 	// Client and Index say of a mark whose operation it is and which, counted
-	// from 0; Text is that operation, or the error of a MarkFail.
+	// from 0; Text is that operation, or the error of a MarkFail;
+	// for OpSyncFail and OpDamage see there.
 	Client, Index int
 	Text          string
 }
@@ -89,6 +91,10 @@ func (o *Op) String() string {
 		return fmt.Sprintf("truncate %s to %d", o.Path, o.Size)
 	case OpRename, OpLink:
 		return fmt.Sprintf("%s %s -> %s", o.Kind, o.Path, o.Path2)
+	case OpSyncFail:
+		return fmt.Sprintf("%s %s (%s)", o.Kind, o.Path, o.Text)
+	case OpDamage:
+		return fmt.Sprintf("%s of %s [%d:%d) (%s)", o.Kind, o.Path, o.Off, o.Off+int64(len(o.Data)), o.Text)
 	case MarkBegin, MarkAck, MarkFail:
 		return fmt.Sprintf("%s %d %s", o.Kind, o.Index, o.Text)
 	}
@@ -104,6 +110,8 @@ type Trace struct {
 	base    *disk     // the durable disk at the beginning, frozen
 	carried []*Effect // what was pending at the beginning: see Cut.Kill
 	slab    []byte    // where the next bytes are kept
+
+	carriedLost []*Effect // what was lost then
 }
 
 const chunkOps = 32
