@@ -24,6 +24,8 @@ type output struct {
 	phase string
 	begin time.Time
 	told  time.Time
+
+	samples samples
 }
 
 func newOutput(out, errOut io.Writer, asJSON bool) *output {
@@ -66,6 +68,7 @@ func (o *output) start(t *crashtest.Target, f *runFlags) {
 
 // progress is called by the run. JSON has one object a second at most.
 func (o *output) progress(p crashtest.Progress) {
+	o.samples.add(crashtest.Sample{Seconds: time.Since(o.begin).Seconds(), Unique: p.Unique})
 	switch {
 	case o.json != nil:
 		if p.Phase == o.phase && time.Since(o.told) < time.Second {

@@ -35,7 +35,8 @@ func runCommand() *cobra.Command {
 		Long: `Run records a workload on a target, makes every disk that a power cut or a kill
 could leave at each moment of it, recovers from each, crashes inside recovery
 included, and judges what comes back. What it finds is shrunk and written to the
-artifacts folder, one case file for each cause.`,
+artifacts folder, one case file for each cause, beside run.json, the record of the
+run.`,
 		Example: `  crashsim run seedstore
   crashsim run store --seed 7 --ops 40`,
 		Args: cobra.MaximumNArgs(1),
@@ -52,7 +53,7 @@ artifacts folder, one case file for each cause.`,
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore as much after a failure, and kills too; else the cuts that are left are sampled")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, summary")
-	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the case files of what is found")
+	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found")
 	return cmd
 }
 
@@ -105,15 +106,20 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
 	out.start(target, f)
 	f.Progress = out.progress
-	begin := time.Now()
 	result, err := crashtest.Run(cmd.Context(), target, f.Config)
 	out.endProgress()
 	if err != nil {
 		return &exitError{exitBroken, err}
 	}
+	took := time.Since(out.begin)
+	record := crashtest.NewRecord(target, f.Config, result)
+	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
+	record.Throughput = out.samples.list
 	last := ""
 	for i, finding := range result.Findings {
-		path := filepath.Join(f.artifacts, fmt.Sprintf("%s-%d-%02d.case", target.Name, f.Seed, i+1))
+		note := &record.Findings[i]
+		note.Case = fmt.Sprintf("%s-%d-%02d.case", target.Name, f.Seed, i+1)
+		path := filepath.Join(f.artifacts, note.Case)
 		if err := writeCase(path, finding.Case); err != nil {
 			return err
 		}
@@ -122,7 +128,10 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 		}
 		out.finding(i+1, len(result.Findings), finding, path)
 	}
-	out.summary(result, time.Since(begin), last)
+	if err := writeRecord(f.artifacts, record); err != nil {
+		return err
+	}
+	out.summary(result, took, last)
 	return exitOf(result)
 }
 
@@ -173,29 +182,6 @@ func (a *artifacts) done() {
 	for _, dir := range a.made {
 		_ = os.Remove(dir) // which fails where there is something in it
 	}
-}
-
-const tempPattern = ".crashsim-"
-
-// writeCase writes a case file whole or not at all.
-func writeCase(path string, c *crashtest.Case) error {
-	text, err := c.MarshalText()
-	if err != nil {
-		return &exitError{exitBroken, err}
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), tempPattern)
-	if err != nil {
-		return usage("%s: %w: give a case a folder that can be written to", path, err)
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return usage("%s: %w: give a case a folder that can be written to", path, err)
-	}
-	return nil
 }
 
 // readCase reads a case file, and finds its target.
