@@ -41,6 +41,7 @@ type visit struct {
 	final  *visit // the disk after recovery
 	last   site   // what recovery did last
 	way    uint64 // that recovery went, see wayOf
+	branch uint64 // see Coverage
 
 	crashes []branch // in the recovery, or after it
 
@@ -112,6 +113,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 	s := e.target.recover(sim, e.in)
 	if v.level == unseen {
 		v.failed, v.state, v.last, v.way = s.failed, s.shown, s.lastSite(s.trace.Len()), wayOf(s.trace)
+		v.branch = branchOf(s.trace)
 		if s.failed == nil {
 			v.final = e.visits.get(sim.Key())
 		}

@@ -67,6 +67,7 @@ type Result struct {
 	Recoveries  int // one from each different disk, one from each kill
 	Capped      int // cuts that left more disks than were tried
 	Findings    []*Finding
+	Coverage    Coverage
 	Interrupted bool
 }
 
@@ -104,10 +105,11 @@ func Check(ctx context.Context, t *Target, cfg Config) error {
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
-	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, result: &Result{}}
+	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), result: &Result{}}
 	r.explorer = newExplorer(t, &cfg, r.in)
 	workload := r.plain(ops)
 	r.result.Workload = workload.ops
+	r.covered.workload(workload)
 	r.explorer.reference = workload.reference()
 	r.oracle = newOracle(t, r.in, workload)
 
@@ -117,6 +119,7 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 		r.phase(ctx, "kills", workload, kills(workload, cfg.Model))
 	}
 	r.count()
+	r.result.Coverage = r.covered.result()
 	r.result.Interrupted = ctx.Err() != nil
 	var err error
 	if r.result.Findings, err = r.findings(ctx); err != nil {
@@ -136,6 +139,7 @@ type runner struct {
 	used     map[wayTo]bool
 	fails    bool // it is known already
 	killed   int
+	covered  *coverage
 	result   *Result
 }
 
@@ -275,6 +279,7 @@ func (r *runner) do(j *job) {
 // judge makes suspects of the failures at one cut. One that loses what another
 // loses, and more, in as many crashes or more, says nothing new.
 func (r *runner) judge(workload *session, j *job) {
+	r.covered.crash(workload.lastSite(j.At), j.disks)
 	var found []*suspect
 	var lost []lossSet
 	for _, en := range j.disks {

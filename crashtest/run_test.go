@@ -156,8 +156,9 @@ func TestResultIsTheSameForAnyWorkers(t *testing.T) {
 
 func summary(r *crashtest.Result) string {
 	text := fmt.Sprintf("%s %d %d %d %d %d %v\n", r.Verdict, r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped, r.Workload)
+	text += fmt.Sprintf("%+v\n", r.Coverage)
 	for _, f := range r.Findings {
-		text += fmt.Sprintf("%d %s\n", f.Seen, f.Report)
+		text += fmt.Sprintf("%d %s %s\n", f.Seen, f.Cause, f.Report)
 	}
 	return text
 }

@@ -22,6 +22,10 @@ type suspect struct {
 type Finding struct {
 	*Case
 	Seen int // disks that failed in this way, before shrinking
+	// Cause is what the findings of different runs of one build have in common
+	// where they are one bug: what went wrong, and which lines had asked for what
+	// the last crash lost.
+	Cause string
 }
 
 // newSuspect puts the first crash before what it led to.
@@ -108,7 +112,7 @@ func (r *runner) findings(ctx context.Context) (list []*Finding, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, &Finding{Case: c, Seen: s.seen})
+		list = append(list, &Finding{Case: c, Seen: s.seen, Cause: s.cause()})
 	}
 	return list, nil
 }
