@@ -132,17 +132,35 @@ func (c *Case) UnmarshalText(text []byte) error {
 		return errors.New("the file ends before its report: an empty line and the report are missing")
 	}
 	*c = Case{Report: report}
+	seen := map[string]bool{}
 	for i, line := range lines[1:] {
 		key, value, ok := strings.Cut(line, ": ")
 		if !ok {
 			return fmt.Errorf("line %d: %q is not of the form \"name: value\"", i+2, line)
 		}
+		if seen[key] && key != "op" && key != "crash" && key != "lost" {
+			return fmt.Errorf("line %d: a second %q", i+2, key)
+		}
+		seen[key] = true
 		if err := c.field(key, value); err != nil {
 			return fmt.Errorf("line %d: %w", i+2, err)
 		}
 	}
 	if c.Target == "" || c.Model == "" || c.Kind == "" || c.Scenario.Last == "" {
 		return errors.New("target, model, failure or last is missing")
+	}
+	return c.Scenario.check()
+}
+
+// check refuses lives in an order in which there are none.
+func (sc *Scenario) check() error {
+	for i, crash := range sc.Crashes {
+		if (crash.In == InWorkload) != (i == 0) {
+			return fmt.Errorf("crash %d is in the %s: the first is in the workload, and none after it", i+1, crash.In)
+		}
+	}
+	if (sc.Last == InWorkload) != (len(sc.Crashes) == 0) {
+		return fmt.Errorf("the last life is the %s, after %d crashes: it is the workload where there is none", sc.Last, len(sc.Crashes))
 	}
 	return nil
 }
@@ -157,7 +175,9 @@ func (c *Case) field(key, value string) (err error) {
 	case "seed":
 		c.Seed, err = strconv.ParseUint(value, 10, 64)
 	case "depth":
-		c.Depth, err = strconv.Atoi(value)
+		if c.Depth, err = strconv.Atoi(value); c.Depth < 0 {
+			err = fmt.Errorf("%d is no depth", c.Depth)
+		}
 	case "failure":
 		if c.Kind = Kind(value); !c.Kind.known() {
 			err = fmt.Errorf("%q is no kind of failure", value)
@@ -173,6 +193,9 @@ func (c *Case) field(key, value string) (err error) {
 			return errors.New("lost comes before any crash")
 		}
 		last := &sc.Crashes[len(sc.Crashes)-1]
+		if last.Kill {
+			return errors.New("lost in a kill, which loses nothing")
+		}
 		var l LostEffect
 		l, err = parseLost(value)
 		last.Lost = append(last.Lost, l)

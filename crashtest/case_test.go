@@ -195,6 +195,13 @@ func TestBadCases(t *testing.T) {
 		"lost first":      {"crash: workload at 5\n", "", "line 8"},
 		"bad end":         {"last: recovery", "last: never", "line 12"},
 		"trailing crash":  {"at end kill", "at end kill now", "line 11"},
+		"two depths":      {"depth: 2", "depth: 2\ndepth: 2", "line 6: a second"},
+		"negative depth":  {"depth: 2", "depth: -2", "line 5"},
+		"lost in a kill":  {"at end kill", "at end kill\nlost: 1.0", "line 12"},
+		"probes first":    {"workload at 5", "probes at 5", "crash 1"},
+		"workload again":  {"recovery at end", "workload at end", "crash 2"},
+		"no crash at all": {"crash: workload at 5\nlost: 3.0\nlost: 3.1\ncrash: recovery at end kill\n", "", "0 crashes"},
+		"last workload":   {"last: recovery", "last: workload", "2 crashes"},
 		"too large a cut": {"workload at 5", "workload at 99999999999999999999", "line 8"},
 	} {
 		var got crashtest.Case
