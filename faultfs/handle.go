@@ -231,6 +231,7 @@ func (f *simFile) Close() error {
 
 // simInfo is what Stat and ReadDir give.
 type simInfo struct {
+	ino  Ino
 	name string
 	size int64
 	mode fs.FileMode
@@ -238,7 +239,7 @@ type simInfo struct {
 
 func (s *Sim) info(name string, ino Ino) *simInfo {
 	n := s.disk.node(ino)
-	return &simInfo{name: name, size: n.data.size, mode: n.mode}
+	return &simInfo{ino: ino, name: name, size: n.data.size, mode: n.mode}
 }
 
 func (i *simInfo) Name() string               { return i.name }

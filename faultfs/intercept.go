@@ -3,6 +3,8 @@ package faultfs
 import (
 	"io"
 	"io/fs"
+	"os"
+	"syscall"
 )
 
 // Handler answers a call in place of the disk. It may have the disk do it
@@ -64,6 +66,22 @@ func (c *Call) Site() string {
 		return frames[0].Line
 	}
 	return ""
+}
+
+// Fail is the answer of a call that fails, with an error as the disk below would
+// give it.
+func (c *Call) Fail(errno syscall.Errno) Answer {
+	switch c.Kind {
+	case OpRename, OpLink:
+		return Answer{Err: &os.LinkError{Op: c.Kind.String(), Old: c.Path, New: c.Path2, Err: errno}}
+	case OpCreate:
+		return Answer{Err: pathError("open", c.Path, errno)}
+	case OpSync:
+		return Answer{Err: pathError("sync", c.Path, errno)}
+	case OpSyncDir:
+		return Answer{Err: pathError("syncdir", c.Path, errno)}
+	}
+	return Answer{Err: pathError(c.Kind.String(), c.Path, errno)}
 }
 
 // Disk is the disk below, to ask more of it on behalf of the caller.

@@ -38,7 +38,10 @@ func (f *simFile) failSync(mode *SyncFailure) {
 // Evict drops from memory what is not dirty, as a kernel may at any time. It can
 // be noticed only where a sync has failed and left pages clean that were never
 // stored: these now read as what the disk has.
-func (s *Sim) Evict() {
+func (s *Sim) Evict() { s.evict() }
+
+// evict tells whether there was anything to drop.
+func (s *Sim) evict() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.walked()
@@ -54,6 +57,7 @@ func (s *Sim) Evict() {
 			s.record(&Op{Kind: OpEvict, Ino: e.Ino, Path: e.Op.Path})
 		}
 	}
+	return done != nil
 }
 
 // damage changes what is stored of a file, and what can be read of it but where

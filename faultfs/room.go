@@ -1,0 +1,127 @@
+package faultfs
+
+import (
+	"os"
+	"path"
+	"syscall"
+)
+
+// A disk of given size counts the bytes of files, up to their sizes, holes
+// included; not blocks, so that it can be full in the midst of a line, and not
+// names. What has no name any more counts until it is closed.
+
+// fill has a call done on a disk of the size that it has now: a write that does
+// not fit does what fits, as write(2) does.
+func (d *faultyDisk) fill(c *Call) Answer {
+	size := d.armed.room()
+	if size == Unlimited || c.Kind != OpWrite && c.Kind != OpTruncate {
+		return c.Do()
+	}
+	d.filled.Lock()
+	defer d.filled.Unlock()
+	from, to := c.Size, c.Size
+	if c.Kind == OpWrite {
+		var ok bool
+		if from, to, ok = d.span(c); !ok {
+			return c.Do()
+		}
+	}
+	old, err := fileSize(c.Opened())
+	if err != nil || to <= old {
+		return c.Do()
+	}
+	fits := old + max(size-d.used(c), 0)
+	switch {
+	case to <= fits:
+		return c.Do()
+	case c.Kind == OpTruncate || from >= fits:
+		return c.Fail(syscall.ENOSPC)
+	}
+	part := *c
+	part.Data = c.Data[:fits-from]
+	answer := part.Do()
+	if answer.Err == nil {
+		answer.Err = c.Fail(syscall.ENOSPC).Err
+	}
+	return answer
+}
+
+// used counts the bytes of all files that have a name or are open.
+func (d *faultyDisk) used(c *Call) int64 {
+	var sum int64
+	seen := map[any]bool{}
+	add := func(info os.FileInfo, name string) {
+		if id := identity(info, name); !info.IsDir() && !seen[id] {
+			seen[id] = true
+			sum += info.Size()
+		}
+	}
+	disk := c.Disk()
+	var below func(dir string)
+	below = func(dir string) {
+		list, err := disk.ReadDir(dir)
+		if err != nil {
+			return
+		}
+		for _, e := range list {
+			name := path.Join(dir, e.Name())
+			if e.IsDir() {
+				below(name)
+			} else if info, err := e.Info(); err == nil {
+				add(info, name)
+			}
+		}
+	}
+	below(".")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for f := range d.open { // in no order: it is a sum
+		if info, err := f.Stat(); err == nil {
+			add(info, "")
+		}
+	}
+	return sum
+}
+
+// identity tells files apart, whatever names they have.
+func identity(info os.FileInfo, name string) any {
+	if i, ok := info.(*simInfo); ok {
+		return i.ino
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Ino
+	}
+	return name
+}
+
+// damageStored changes bytes of the file at a call's path. It tells whether there
+// were any.
+func damageStored(what Action, c *Call) bool {
+	info, err := c.Disk().Stat(c.Path)
+	if err != nil || info.IsDir() || info.Size() == 0 {
+		return false
+	}
+	size := info.Size()
+	off, data, how := what.N/8%size, []byte{1 << (what.N % 8)}, damageFlip
+	if what.Deed == Zero {
+		off = what.N % ((size + sectorSize - 1) / sectorSize) * sectorSize
+		data, how = make([]byte, min(sectorSize, size-off)), damageZero
+	}
+	if sim := simBelow(c.disk, c.Stack); sim != nil {
+		return sim.damage(c.Path, off, data, how)
+	}
+	f, err := c.Disk().OpenFile(c.Path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // the damage is done or not
+	if how == damageFlip {
+		old := make([]byte, 1)
+		if _, err := f.ReadAt(old, off); err != nil {
+			return false
+		}
+		data[0] ^= old[0]
+	}
+	_, err = f.WriteAt(data, off)
+	return err == nil
+}
