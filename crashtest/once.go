@@ -22,7 +22,7 @@ func Once(t *Target, cfg *Config, ops []string, c Chooser) *Trial {
 		tr.Failure, tr.Scenario.Ops = life.failed, ops[:life.failOp+1]
 		return tr
 	}
-	for depth := 0; depth <= cfg.Depth && (depth == 0 || c.Choose(3) > 0); depth++ {
+	for depth := 0; depth <= cfg.Depth && (depth == 0 || c.Choose(4) == 3); depth++ {
 		tr.crash(p, c)
 		p.judge(tr.Scenario.Last)
 		if tr.Failure = p.failure; tr.Failure != nil {
@@ -88,11 +88,9 @@ func (tr *Trial) crash(p *play, choose Chooser) {
 func crashPoints(t *faultfs.Trace, lastOp bool) []int {
 	var points []int
 	for i := range t.Len() {
-		kind := t.Op(i).Kind
-		if kind.IsSync() {
+		switch t.Op(i).Kind {
+		case faultfs.OpSync, faultfs.OpSyncDir:
 			points = append(points, i)
-		}
-		switch kind {
 		case faultfs.OpRename, faultfs.OpCreate, faultfs.OpMkdir:
 			points = append(points, i+1)
 		case faultfs.MarkBegin:
@@ -105,6 +103,11 @@ func crashPoints(t *faultfs.Trace, lastOp bool) []int {
 	}
 	return slices.Compact(append(points, t.Len()))
 }
+
+// ChooseKept chooses what a power cut leaves of a cut's pending effects, for
+// [faultfs.Cut.Image]: all, none, all up to one, all but one and what needs it, or
+// each by itself.
+func ChooseKept(cut *faultfs.Cut, c Chooser) (kept func(i int) bool) { return chooseLost(cut, c).kept }
 
 // chooseLost chooses a closed set of lost effects: none, all, all from one on, one
 // and what needs it, or each by itself.

@@ -147,7 +147,7 @@ func (g *generator) refusedIDs() {
 func generateEach(choose crashtest.Chooser, n int) []string {
 	g := &generator{choose: choose}
 	for len(g.ops) < n {
-		switch choose.Choose(9) {
+		switch choose.Choose(10) {
 		case 0:
 			g.add("event r1 runtime_started - %d", g.size(eventMin, eventMax))
 		case 1:
@@ -165,10 +165,24 @@ func generateEach(choose crashtest.Chooser, n int) []string {
 		case 7:
 			g.add("diagnose r1 - %q", g.pick("disk is slow", "clock \\ went <back>"))
 		case 8:
-			g.add("events r1 %d %d", choose.Choose(6), choose.Choose(5))
+			g.readOne()
+		case 9:
+			g.add("%s", g.pick("worker r1 w1 running 300 as r2", "worker r1 w-long running 300", "worker r1 w-blank running 300",
+				"event r1 worker_stopped w1 100 as r2", "event r1 worker_created - 100 again", "events r1 1 257", "events r1 1 2 as r2"))
 		}
 	}
 	return g.ops
+}
+
+func (g *generator) readOne() {
+	switch c := g.choose; c.Choose(3) {
+	case 0:
+		g.add("load r1")
+	case 1:
+		g.add("events r1 %d %d", c.Choose(6), c.Choose(5))
+	case 2:
+		g.add("read r1 w%d %d %d", 1+c.Choose(realWorks), c.Choose(3), c.Choose(4))
+	}
 }
 
 // probes puts a store to use in every way that writes, and reads what should

@@ -53,7 +53,10 @@ func openStore(fsys faultfs.FS, n int) (crashtest.Store, error) {
 			return nil, store.State{}, err
 		}
 		state, err := s.Load()
-		return s, state, err
+		if err != nil {
+			return nil, state, errors.Join(err, s.Close())
+		}
+		return s, state, nil
 	}, true)
 }
 

@@ -1,0 +1,100 @@
+package fuzz
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"crashsim/crashtest"
+	"crashsim/crashtest/fuzztest"
+	"crashsim/examples/workerruntime"
+)
+
+// target finds a store to fuzz.
+func target(tb testing.TB, name string) *crashtest.Target {
+	tb.Helper()
+	for _, t := range workerruntime.Targets() {
+		if t.Name == name {
+			return &t
+		}
+	}
+	tb.Fatalf("no target %q", name)
+	return nil
+}
+
+// crashConfig makes short workloads: a longer one says little more, and costs what
+// it is longer.
+func crashConfig() crashtest.Config {
+	cfg := crashtest.Defaults()
+	cfg.Ops, cfg.Depth, cfg.MaxStates, cfg.Workers = 8, 1, 256, 1
+	return cfg
+}
+
+// FuzzCrash is the whole crash loop, once for each input: a workload, a crash, what
+// it loses, recovery, and the judgement of what comes back.
+func FuzzCrash(f *testing.F) { fuzztest.Fuzz(f, target(f, "single"), crashConfig()) }
+
+// FuzzRun explores the production store, both runtimes, with the workload that
+// bytes choose: fewer inputs, and of each every crash.
+func FuzzRun(f *testing.F) {
+	f.Add([]byte("4"))
+	f.Fuzz(func(t *testing.T, workload []byte) {
+		own, cfg := *target(t, "store"), crashConfig()
+		cfg.Ops, cfg.Depth, cfg.MaxStates = 4, 0, 64
+		ops := fuzztest.Workload(&own, &cfg, workload)
+		own.Generate = func(crashtest.Chooser, int) []string { return ops }
+		r, err := crashtest.Run(t.Context(), &own, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Findings) > 0 { // a sample of the disks is enough here: it is one of many
+			t.Fatal(r.Err())
+		}
+	})
+}
+
+// Each failure that fuzzing or a property test ever found is one no more.
+func TestCases(t *testing.T) {
+	if err := crashtest.Regress(t.Context(), fuzztest.Cases, crashConfig(), workerruntime.Targets()...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BenchmarkCrash is what one execution of the crash loop costs, on one worker.
+func BenchmarkCrash(b *testing.B) {
+	target, cfg := target(b, "single"), crashConfig()
+	inputs := make([][2][]byte, 1000)
+	c := crashtest.Seeded(1)
+	for i := range inputs {
+		inputs[i] = [2][]byte{randomBytes(c, 20), randomBytes(c, 20)}
+	}
+	n, before := 0, cpuTime(b)
+	for b.Loop() {
+		in := inputs[n%len(inputs)]
+		n++
+		trial := crashtest.Once(target, &cfg, fuzztest.Workload(target, &cfg, in[0]), crashtest.FromBytes(in[1]))
+		if trial.Failure != nil {
+			b.Fatal(trial.Failure)
+		}
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "executions/s")
+	b.ReportMetric(float64(n)/(cpuTime(b)-before).Seconds(), "executions/cpu-s")
+}
+
+// cpuTime is what this process has used: on a machine that does other things, too,
+// it tells more than the clock.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func randomBytes(c crashtest.Chooser, n int) []byte {
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(c.Choose(256))
+	}
+	return data
+}

@@ -1,0 +1,47 @@
+package fuzz
+
+import (
+	"encoding"
+	"reflect"
+	"testing"
+
+	"crashsim/crashtest"
+)
+
+// text is what has a text form.
+type text interface {
+	encoding.TextMarshaler
+	encoding.TextUnmarshaler
+}
+
+// roundTrip reads any text: what is understood is written back, and reads again to
+// the same value and the same text.
+func roundTrip[T any, P interface {
+	*T
+	text
+}](t *testing.T, in string) {
+	t.Helper()
+	var first, again T
+	if P(&first).UnmarshalText([]byte(in)) != nil {
+		return
+	}
+	out, err := P(&first).MarshalText()
+	if err != nil {
+		t.Fatalf("it is read and cannot be written: %v\n%s", err, in)
+	}
+	if err := P(&again).UnmarshalText(out); err != nil {
+		t.Fatalf("it is written and cannot be read: %v\n%s", err, out)
+	}
+	if !reflect.DeepEqual(first, again) {
+		t.Fatalf("read:\n%+v\nwritten and read again:\n%+v", first, again)
+	}
+	if twice, _ := P(&again).MarshalText(); string(twice) != string(out) {
+		t.Fatalf("written:\n%s\nread and written again:\n%s", out, twice)
+	}
+}
+
+func FuzzCase(f *testing.F) {
+	f.Add("crashsim case 1\ntarget: seedstore\nmodel: posix\nseed: 1\ndepth: 2\nfailure: acknowledged data is lost\nop: load r1\n" +
+		"crash: workload at 14\nlost: 12.0\ncrash: recovery at end kill\nlast: probes\n\nreport\n")
+	f.Fuzz(func(t *testing.T, in string) { roundTrip[crashtest.Case](t, in) })
+}
