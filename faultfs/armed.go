@@ -19,24 +19,36 @@ type Armed struct {
 	calls   int
 	struck  []Strike
 	off     bool
-	readErr syscall.Errno // of whatever is asked: the disk has shut down
-	wrErr   syscall.Errno // of what would change something
 	size    int64
+	trouble [3]trouble
+	sleep   func(time.Duration)
 }
+
+// trouble is a state that a fault has put the disk into: it strikes whenever that
+// is in a call's way.
+type trouble struct {
+	there bool
+	fault int
+}
+
+// The kinds of trouble.
+const (
+	full = iota
+	readOnly
+	shutDown
+)
 
 // Strike is one time that a fault struck.
 type Strike struct {
 	Fault int // its place in the plan
-	Call  int // the place of the call among all, from 1 on
-	Kind  Kind
-	Path  string
-	Stack Stack // who asked
+	Place int // the place of the call among all, from 1 on
+	Call  Call
 }
 
 func (s Strike) String() string {
-	text := fmt.Sprintf("%s %s", s.Kind, s.Path)
-	if frames := s.Stack.Frames(); len(frames) > 0 {
-		text += " at " + frames[0].Line
+	text := s.Call.Kind.String() + " " + s.Call.Path
+	if site := s.Call.Site(); site != "" {
+		text += " at " + site
 	}
 	return text
 }
@@ -44,8 +56,12 @@ func (s Strike) String() string {
 // Arm makes a plan ready to strike. The chooser decides what p= leaves to chance,
 // and may be nil where the plan leaves nothing.
 func (p Plan) Arm(c Chooser) *Armed {
-	return &Armed{plan: p, memory: Memory{counts: map[Injector]int{}, chooser: c}, size: Unlimited}
+	return &Armed{plan: p, memory: Memory{counts: map[Injector]int{}, chooser: c}, size: Unlimited, sleep: time.Sleep}
 }
+
+// SleepBy has a Delay wait in another way than by time.Sleep: where no store has a
+// timeout, there is no use in waiting at all. It is set before the disk is used.
+func (a *Armed) SleepBy(sleep func(time.Duration)) { a.sleep = sleep }
 
 // Plan is what is at work.
 func (a *Armed) Plan() Plan { return a.plan }
@@ -76,7 +92,7 @@ func (a *Armed) Missed() []Fault {
 func (a *Armed) Disarm() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.off, a.readErr, a.wrErr, a.size = true, 0, 0, Unlimited
+	a.off, a.size, a.trouble = true, Unlimited, [3]trouble{}
 }
 
 // Over gives the disk below with the plan's faults. It is refused where a fault
@@ -101,44 +117,52 @@ func (a *Armed) Over(below FS) (FS, error) {
 
 // hits asks all faults about a call, so that each counts what it has to whatever
 // the others do, and gives those that strike it.
-func (a *Armed) hits(c *Call) (call int, list []int) {
+func (a *Armed) hits(c *Call) (list []int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls++
+	c.place = a.calls
 	if a.off {
-		return a.calls, nil
+		return nil
 	}
 	for i, f := range a.plan {
 		if f.When.Strikes(c, &a.memory) && f.What.Fits(c) {
 			list = append(list, i)
 		}
 	}
-	return a.calls, list
+	return list
 }
 
-func (a *Armed) note(fault, call int, c *Call) {
+func (a *Armed) note(fault int, c *Call) {
+	call := *c // but not what is the caller's and the disk's
+	call.Data, call.disk, call.file, call.lock = nil, nil, nil, nil
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.struck = append(a.struck, Strike{Fault: fault, Call: call, Kind: c.Kind, Path: c.Path, Stack: c.Stack})
+	a.struck = append(a.struck, Strike{Fault: fault, Place: c.place, Call: call})
 }
 
-// refusal gives what stands in the way of a call as such.
+// refusal gives what stands in the way of a call as such, and notes that it did.
 func (a *Armed) refusal(c *Call) syscall.Errno {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	shut, only := a.trouble[shutDown], a.trouble[readOnly]
+	a.mu.Unlock()
 	switch {
 	case c.Kind == OpClose || c.Kind == OpUnlock || c.Kind == OpSeek:
-		return 0
-	case a.readErr == 0 && changes(c):
-		return a.wrErr
+	case shut.there:
+		a.note(shut.fault, c)
+		return syscall.EIO
+	case only.there && changes(c):
+		a.note(only.fault, c)
+		return syscall.EROFS
 	}
-	return a.readErr
+	return 0
 }
 
-func (a *Armed) room() int64 {
+// room gives the size that the disk has, and the fault that gave it.
+func (a *Armed) room() (size int64, fault int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.size
+	return a.size, a.trouble[full].fault
 }
 
 // changes tells whether a call could not be done on a disk that is read-only.
@@ -155,13 +179,17 @@ func changes(c *Call) bool {
 // answer is the handler of a disk with faults. All that strike the call and only
 // change the disk do so; the first that answers it, answers.
 func (d *faultyDisk) answer(c *Call) Answer {
-	call, hits := d.armed.hits(c)
+	hits := d.armed.hits(c)
 	for _, i := range hits {
 		f := d.armed.plan[i]
-		if f.What.Answers() || !d.prepare(f.What, c) {
+		if f.What.Answers() {
 			continue
 		}
-		if d.armed.note(i, call, c); f.What.Errno != 0 {
+		if d.prepare(f.What, i, c) {
+			d.armed.note(i, c)
+		}
+		if f.What.Errno != 0 {
+			d.armed.note(i, c)
 			return c.Fail(f.What.Errno)
 		}
 	}
@@ -174,7 +202,7 @@ func (d *faultyDisk) answer(c *Call) Answer {
 			continue
 		}
 		if answer, ok := d.strike(f.What, c); ok {
-			d.armed.note(i, call, c)
+			d.armed.note(i, c)
 			return answer
 		}
 	}
@@ -182,32 +210,39 @@ func (d *faultyDisk) answer(c *Call) Answer {
 }
 
 // prepare changes the disk, or what is to come, before a call. It tells whether
-// there was anything to change.
-func (d *faultyDisk) prepare(what Action, c *Call) bool {
+// something has happened by that alone.
+func (d *faultyDisk) prepare(what Action, fault int, c *Call) bool {
 	a := d.armed
-	set := func(change func()) bool {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		change()
-		return true
-	}
 	switch what.Deed {
 	case Delay:
-		time.Sleep(what.Delay)
+		a.sleep(what.Delay)
 		return true
 	case ReadOnly:
-		return set(func() { a.wrErr = syscall.EROFS })
+		a.set(readOnly, fault)
 	case Shutdown:
-		return set(func() { a.readErr = syscall.EIO })
+		a.set(shutDown, fault)
 	case Size:
-		return set(func() { a.size = what.N })
+		a.resize(what.N, fault)
+		return what.N == Unlimited
 	case Room:
-		used := d.used(c)
-		return set(func() { a.size = used + what.N })
+		a.resize(d.used(c)+what.N, fault)
 	case Evict:
 		return simBelow(c.disk, c.Stack).evict()
 	case Flip, Zero:
-		return damageStored(what, c)
+		return Damage(c.Disk(), c.Path, what)
 	}
 	return false
+}
+
+func (a *Armed) set(kind, fault int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trouble[kind] = trouble{true, fault}
+}
+
+func (a *Armed) resize(size int64, fault int) {
+	a.set(full, fault)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.size = size
 }

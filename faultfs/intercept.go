@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -39,9 +40,10 @@ type Call struct {
 	Size   int64  // of a truncate, in bytes
 	Stack  Stack  // who asks
 
-	disk FS
-	file File
-	lock io.Closer // of an unlock
+	disk  FS
+	file  File
+	lock  io.Closer // of an unlock
+	place int       // among the calls of an armed plan
 }
 
 // AtHandle is the Off of a Read or Write, as against a ReadAt or WriteAt.
@@ -60,13 +62,25 @@ type Answer struct {
 }
 
 // Site gives the caller's source line ("crashsim/store/log.go:88"), "" where it
-// is not known.
+// is not known. Where the standard library reads or writes for someone, that is who
+// asks.
 func (c *Call) Site() string {
-	if frames := c.Stack.Frames(); len(frames) > 0 {
+	frames := c.Stack.Frames()
+	for _, f := range frames {
+		if first, _, _ := strings.Cut(f.Package(), "/"); !carriers[first] {
+			return f.Line
+		}
+	}
+	if len(frames) > 0 {
 		return frames[0].Line
 	}
 	return ""
 }
+
+// carriers are the packages of the standard library that read and write by
+// interface.
+var carriers = map[string]bool{"archive": true, "bufio": true, "bytes": true, "compress": true, "encoding": true,
+	"fmt": true, "hash": true, "io": true, "log": true, "strings": true, "text": true}
 
 // Fail is the answer of a call that fails, with an error as the disk below would
 // give it.

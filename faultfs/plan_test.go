@@ -219,7 +219,7 @@ func TestArmedTellsWhatStruck(t *testing.T) {
 	_ = disk.Mkdir("b", 0)
 	at := line(-1)
 	at = strings.Replace(at, "trace_test.go", "plan_test.go", 1)
-	if got := armed.Struck(); len(got) != 1 || got[0].Fault != 0 || got[0].Call != 2 || got[0].String() != "mkdir b at "+at {
+	if got := armed.Struck(); len(got) != 1 || got[0].Fault != 0 || got[0].Place != 2 || got[0].String() != "mkdir b at "+at {
 		t.Errorf("struck: %v, want the second mkdir at %s", got, at)
 	}
 	if got := armed.Missed(); len(got) != 2 || got[0].String() != "stat: EACCES" || got[1].String() != "fsync: EIO" {

@@ -1,6 +1,7 @@
 package faultfs
 
 import (
+	"bytes"
 	"os"
 	"path"
 	"syscall"
@@ -13,7 +14,7 @@ import (
 // fill has a call done on a disk of the size that it has now: a write that does
 // not fit does what fits, as write(2) does.
 func (d *faultyDisk) fill(c *Call) Answer {
-	size := d.armed.room()
+	size, fault := d.armed.room()
 	if size == Unlimited || c.Kind != OpWrite && c.Kind != OpTruncate {
 		return c.Do()
 	}
@@ -35,8 +36,10 @@ func (d *faultyDisk) fill(c *Call) Answer {
 	case to <= fits:
 		return c.Do()
 	case c.Kind == OpTruncate || from >= fits:
+		d.armed.note(fault, c)
 		return c.Fail(syscall.ENOSPC)
 	}
+	d.armed.note(fault, c)
 	part := *c
 	part.Data = c.Data[:fits-from]
 	answer := part.Do()
@@ -94,11 +97,11 @@ func identity(info os.FileInfo, name string) any {
 	return name
 }
 
-// damageStored changes bytes of the file at a call's path. It tells whether there
-// were any.
-func damageStored(what Action, c *Call) bool {
-	info, err := c.Disk().Stat(c.Path)
-	if err != nil || info.IsDir() || info.Size() == 0 {
+// Damage does a Flip or Zero to a file that is at rest, on a simulated disk or a
+// real one. It tells whether there were any bytes to change, and other ones.
+func Damage(disk FS, name string, what Action) bool {
+	info, err := disk.Stat(name)
+	if err != nil || info.IsDir() || info.Size() == 0 || what.Deed != Flip && what.Deed != Zero {
 		return false
 	}
 	size := info.Size()
@@ -107,21 +110,21 @@ func damageStored(what Action, c *Call) bool {
 		off = what.N % ((size + sectorSize - 1) / sectorSize) * sectorSize
 		data, how = make([]byte, min(sectorSize, size-off)), damageZero
 	}
-	if sim := simBelow(c.disk, c.Stack); sim != nil {
-		return sim.damage(c.Path, off, data, how)
+	if sim := simBelow(disk, Stack{}); sim != nil {
+		return sim.damage(name, off, data, how)
 	}
-	f, err := c.Disk().OpenFile(c.Path, os.O_RDWR, 0)
+	f, err := disk.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }() // the damage is done or not
+	old := make([]byte, len(data))
+	if _, err := f.ReadAt(old, off); err != nil {
+		return false
+	}
 	if how == damageFlip {
-		old := make([]byte, 1)
-		if _, err := f.ReadAt(old, off); err != nil {
-			return false
-		}
 		data[0] ^= old[0]
 	}
 	_, err = f.WriteAt(data, off)
-	return err == nil
+	return err == nil && !bytes.Equal(old, data)
 }

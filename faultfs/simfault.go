@@ -71,12 +71,7 @@ func (s *Sim) damage(name string, off int64, data []byte, how string) bool {
 	}
 	op := &Op{Kind: OpDamage, Ino: ino, Path: name, Off: off, Data: s.trace.keep(data), Text: how}
 	w := s.walked()
-	before := w.durable.freeze().fork()
-	if !before.has(ino) {
-		return false
-	}
-	w.durable.damage(op)
-	if w.durable.key() == before.key() {
+	if !w.durable.has(ino) || !w.durable.damage(op) {
 		return false
 	}
 	newer := func(e *Effect) bool {

@@ -185,10 +185,11 @@ func (w *Walk) cutLost(op *Op) {
 	}
 }
 
-// damage changes what a disk holds.
-func (d *disk) damage(op *Op) {
-	p := make([]byte, len(op.Data))
-	p = p[:d.node(op.Ino).data.readAt(p, op.Off)]
+// damage changes what a disk holds. It tells whether there was anything to change.
+func (d *disk) damage(op *Op) bool {
+	old := make([]byte, len(op.Data))
+	old = old[:d.node(op.Ino).data.readAt(old, op.Off)]
+	p := slices.Clone(old)
 	for i := range p {
 		if op.Text == damageFlip {
 			p[i] ^= op.Data[i]
@@ -196,7 +197,9 @@ func (d *disk) damage(op *Op) {
 			p[i] = 0
 		}
 	}
-	if len(p) > 0 {
-		d.edit(op.Ino).data.overwrite(d.own, p, op.Off)
+	if slices.Equal(p, old) {
+		return false
 	}
+	d.edit(op.Ino).data.overwrite(d.own, p, op.Off)
+	return true
 }
