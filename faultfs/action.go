@@ -90,8 +90,8 @@ var deedForms = map[Deed]deedForm{
 	TornHead:  {"torn-head", "", mayHave, "torn write", []Kind{OpWrite}},
 	TornTail:  {"torn-tail", "", mayHave, "torn write", []Kind{OpWrite}},
 	BothNames: {"both", "", needs, "rename left both names", []Kind{OpRename}},
-	FailSync:  {"mode", "the name of a way to fail", needs, "failed fsync", []Kind{OpSync}},
-	Lost:      {"lost", "", without, "lost write", []Kind{OpWrite, OpSync, OpSyncDir}},
+	FailSync:  {"mode", "the name of a way to fail", needs, "failed fsync", []Kind{OpSync, OpSyncData}},
+	Lost:      {"lost", "", without, "lost write", []Kind{OpWrite, OpSync, OpSyncData, OpSyncDir, OpSyncDisk}},
 	Misdirect: {"misdirect", "a distance in bytes", without, "misdirected write", []Kind{OpWrite}},
 	Stale:     {"stale", "", without, "stale read", []Kind{OpRead}},
 	ReadOnly:  {"readonly", "", mayHave, "disk turns read-only", nil},
@@ -106,7 +106,8 @@ var deedForms = map[Deed]deedForm{
 
 // doneKinds can be done and reported as failed. A close that fails is always
 // done: close(2) lets go of the descriptor whatever it answers.
-var doneKinds = []Kind{OpCreate, OpMkdir, OpWrite, OpTruncate, OpRename, OpLink, OpRemove, OpSync, OpSyncDir}
+var doneKinds = []Kind{OpCreate, OpMkdir, OpWrite, OpTruncate, OpAllocate, OpRename, OpLink, OpRemove,
+	OpSync, OpSyncData, OpSyncDir}
 
 // String gives the action as it is written in a plan.
 func (a Action) String() string {
@@ -198,13 +199,15 @@ func Applicable(c *Call) []Action {
 		list = append(list, Action{Deed: Lost}, Action{Deed: Misdirect, N: sectorSize})
 	case OpRename:
 		list = append(list, Action{Deed: BothNames, Errno: syscall.EIO})
-	case OpSync:
+	case OpSync, OpSyncData:
 		for _, f := range SyncFailures() {
 			if !f.Silent {
 				list = append(list, Action{Deed: FailSync, Mode: f.Name, Errno: syscall.EIO})
 			}
 		}
 		list = append(list, Action{Deed: Lost}, Action{Deed: ReadOnly, Errno: syscall.EIO}, Action{Deed: Shutdown})
+	case OpSyncDisk:
+		list = append(list, Action{Deed: Lost})
 	case OpSyncDir:
 		list = append(list, Action{Deed: Lost}, Action{Deed: ReadOnly, Errno: syscall.EIO}, Action{Deed: Shutdown})
 	}
@@ -246,9 +249,9 @@ func errnosOf(c *Call) []syscall.Errno {
 		return []syscall.Errno{eio, erofs, eacces}
 	case OpRead:
 		return []syscall.Errno{eio, syscall.EINTR}
-	case OpWrite, OpTruncate:
+	case OpWrite, OpTruncate, OpAllocate:
 		return []syscall.Errno{eio, enospc, edquot, erofs, syscall.EINTR}
-	case OpSync:
+	case OpSync, OpSyncData:
 		return []syscall.Errno{eio, enospc, edquot, erofs, syscall.EINTR}
 	case OpSyncDir:
 		return []syscall.Errno{eio, enospc, edquot, erofs, emfile, syscall.EINTR}
@@ -263,5 +266,5 @@ func errnosOf(c *Call) []syscall.Errno {
 	case OpUnlock:
 		return []syscall.Errno{eio}
 	}
-	return nil // a seek asks nothing of the disk
+	return nil // a seek asks nothing of the disk, and sync(2) tells of nothing
 }

@@ -168,7 +168,9 @@ func (a *Armed) room() (size int64, fault int) {
 // changes tells whether a call could not be done on a disk that is read-only.
 func changes(c *Call) bool {
 	switch c.Kind {
-	case OpCreate, OpMkdir, OpWrite, OpTruncate, OpRename, OpLink, OpRemove, OpSync, OpSyncDir:
+	case OpCreate, OpMkdir, OpWrite, OpTruncate, OpAllocate, OpRename, OpLink, OpRemove:
+		return true
+	case OpSync, OpSyncData, OpSyncDir, OpSyncDisk:
 		return true
 	case OpOpen:
 		return c.Flag&(syscall.O_WRONLY|syscall.O_RDWR|syscall.O_TRUNC) != 0

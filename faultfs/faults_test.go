@@ -85,6 +85,8 @@ func callKinds(disk FS) map[Kind]error {
 		_, err = f.Write([]byte("xy"))
 		note(OpWrite, err)
 		note(OpTruncate, f.Truncate(3))
+		note(OpAllocate, f.(Allocator).Allocate(KeepSize|ZeroRange, 0, 1))
+		note(OpSyncData, f.(DataSyncer).SyncData())
 		note(OpSync, f.Sync())
 		note(OpClose, f.Close())
 	}
@@ -97,6 +99,7 @@ func callKinds(disk FS) map[Kind]error {
 	_, err = disk.Stat("file")
 	note(OpStat, err)
 	note(OpSyncDir, disk.SyncDir("."))
+	note(OpSyncDisk, disk.(DiskSyncer).SyncDisk())
 	l, err := disk.(Locker).Lock("file")
 	note(OpLock, err)
 	if err == nil {
@@ -122,7 +125,7 @@ func TestErrorsBeforeAndAfter(t *testing.T) {
 		callKinds(plain)
 		touched := tree(plain)
 		for k := OpCreate; k <= OpUnlock; k++ {
-			if k.IsMark() || k == OpSeek {
+			if k.IsMark() || k == OpSeek || k == OpSyncWrite {
 				continue
 			}
 			for _, how := range []string{"EIO", "done EIO"} {
@@ -141,7 +144,7 @@ func TestErrorsBeforeAndAfter(t *testing.T) {
 				switch got := tree(below); {
 				case got == untouched && k != OpOpen:
 					t.Errorf("%v: %s: nothing was done at all", k, how)
-				case how == "done EIO" && k != OpCreate && got != touched:
+				case how == "done EIO" && k != OpCreate && k != OpSyncDisk && got != touched:
 					t.Errorf("%v done leaves\n%s, want\n%s", k, got, touched)
 				case how == "EIO" && changesTree[k] == (got == touched):
 					t.Errorf("%v not done leaves\n%s", k, got)
@@ -151,7 +154,7 @@ func TestErrorsBeforeAndAfter(t *testing.T) {
 	})
 }
 
-var changesTree = map[Kind]bool{OpCreate: true, OpOpen: true, OpWrite: true, OpTruncate: true, OpMkdir: true, OpRename: true, OpLink: true, OpRemove: true}
+var changesTree = map[Kind]bool{OpCreate: true, OpOpen: true, OpWrite: true, OpTruncate: true, OpAllocate: true, OpMkdir: true, OpRename: true, OpLink: true, OpRemove: true}
 
 func TestErrorsLookLikeTheDisks(t *testing.T) {
 	for _, errno := range Errnos() {
@@ -318,6 +321,9 @@ func TestDiskOfGivenSize(t *testing.T) {
 		}
 		write(30, "5 no space left on device")
 		// A name that goes frees nothing while the file is open.
+		if err := in.(Allocator).Allocate(0, 0, 60); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("extended: %v", err)
+		}
 		old := open(t, disk, "old", 0)
 		if err := disk.Remove("old"); err != nil {
 			t.Fatal(err)
@@ -330,7 +336,7 @@ func TestDiskOfGivenSize(t *testing.T) {
 		if err := disk.(Linker).Link("new", "second"); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(armed.Struck()); n != 6 {
+		if n := len(armed.Struck()); n != 7 {
 			t.Errorf("struck %d times: %v", n, armed.Struck())
 		}
 		armed.Disarm()
@@ -360,7 +366,7 @@ func TestDiskThatGoesAway(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		for k, err := range callKindsOf(t, disk) {
-			if changesTree[k] && k != OpOpen && k != OpTruncate && k != OpWrite && !errors.Is(err, syscall.EROFS) {
+			if changesTree[k] && !slices.Contains([]Kind{OpOpen, OpTruncate, OpWrite, OpAllocate}, k) && !errors.Is(err, syscall.EROFS) {
 				t.Errorf("read-only: %v gives %v", k, err)
 			}
 		}

@@ -150,7 +150,7 @@ func (p *planParser) term() Injector {
 		return And()
 	}
 	for k := OpCreate; k <= OpUnlock; k++ {
-		if !k.IsMark() && k.String() == word {
+		if !k.IsMark() && k != OpSyncWrite && k.String() == word {
 			return OnKind(k)
 		}
 	}

@@ -15,27 +15,30 @@ import (
 // not fit does what fits, as write(2) does.
 func (d *faultyDisk) fill(c *Call) Answer {
 	size, fault := d.armed.room()
-	if size == Unlimited || c.Kind != OpWrite && c.Kind != OpTruncate {
+	if size == Unlimited || c.Kind != OpWrite && c.Kind != OpTruncate && c.Kind != OpAllocate || c.Mode&KeepSize != 0 {
 		return c.Do()
 	}
 	d.filled.Lock()
 	defer d.filled.Unlock()
-	from, to := c.Size, c.Size
-	if c.Kind == OpWrite {
-		var ok bool
-		if from, to, ok = d.span(c); !ok {
-			return c.Do()
-		}
+	var from, to int64
+	ok := true
+	switch c.Kind {
+	case OpWrite:
+		from, to, ok = d.span(c)
+	case OpTruncate:
+		to = c.Size
+	case OpAllocate:
+		to = c.Off + c.Size
 	}
 	old, err := fileSize(c.Opened())
-	if err != nil || to <= old {
+	if !ok || err != nil || to <= old {
 		return c.Do()
 	}
 	fits := old + max(size-d.used(c), 0)
 	switch {
 	case to <= fits:
 		return c.Do()
-	case c.Kind == OpTruncate || from >= fits:
+	case c.Kind != OpWrite || from >= fits:
 		d.armed.note(fault, c)
 		return c.Fail(syscall.ENOSPC)
 	}

@@ -39,7 +39,7 @@ type writeError struct {
 
 // do has a call done, as far as the disk has room, and keeps up with what is open.
 func (d *faultyDisk) do(c *Call) Answer {
-	if c.Kind == OpSync {
+	if c.Kind == OpSync || c.Kind == OpSyncData {
 		if e := d.owed(c); e != nil {
 			if !e.late {
 				c.Do()
@@ -287,7 +287,7 @@ func (d *faultyDisk) lose(c *Call) (Answer, bool) {
 	switch c.Kind {
 	case OpWrite:
 		return d.asIfWritten(c)
-	case OpSync:
+	case OpSync, OpSyncData:
 		if f := simFileBelow(c.file, c.Stack); f != nil {
 			mode, _ := SyncFailureNamed("lost")
 			return d.failSync(c, &mode, 0)
@@ -315,7 +315,7 @@ func (d *faultyDisk) keepBefore(c *Call) {
 	}
 	name := c.Path
 	switch c.Kind {
-	case OpWrite, OpTruncate:
+	case OpWrite, OpTruncate, OpAllocate:
 	case OpRename:
 		name = c.Path2
 	case OpOpen, OpCreate:
