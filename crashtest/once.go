@@ -88,9 +88,11 @@ func (tr *Trial) crash(p *play, choose Chooser) {
 func crashPoints(t *faultfs.Trace, lastOp bool) []int {
 	var points []int
 	for i := range t.Len() {
-		switch t.Op(i).Kind {
-		case faultfs.OpSync, faultfs.OpSyncDir:
+		kind := t.Op(i).Kind
+		if kind.IsSync() {
 			points = append(points, i)
+		}
+		switch kind {
 		case faultfs.OpRename, faultfs.OpCreate, faultfs.OpMkdir:
 			points = append(points, i+1)
 		case faultfs.MarkBegin:

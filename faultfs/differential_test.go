@@ -23,7 +23,7 @@ func TestSimAnswersAsTheOS(t *testing.T) {
 	if testing.Short() {
 		seeds = 200
 	}
-	rig := &diffRig{t: t, dir: t.TempDir()}
+	rig := newDiffRig(t)
 	seen := map[string]int{}
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -46,7 +46,7 @@ func TestSimAnswersAsTheOS(t *testing.T) {
 	}
 	// Sequences that fail at everything would agree as well.
 	for _, need := range []string{"open ok", "read ok", "write ok", "writeat ok", "truncate ok", "sync ok", "mkdir ok",
-		"remove ok", "rename ok", "link ok", "readdir ok", "stat ok", "syncdir ok", "close ok"} {
+		"remove ok", "rename ok", "link ok", "readdir ok", "stat ok", "syncdir ok", "close ok", "fdatasync ok", "fallocate ok"} {
 		if seen[need] < int(seeds)/20 {
 			t.Errorf("%q only %d times in %d sequences", need, seen[need], seeds)
 		}
@@ -56,7 +56,7 @@ func TestSimAnswersAsTheOS(t *testing.T) {
 // Sequences that chance seldom finds.
 func TestSimAnswersAsTheOSInCorners(t *testing.T) {
 	t.Parallel()
-	rig := &diffRig{t: t, dir: t.TempDir()}
+	rig := newDiffRig(t)
 	open := func(name string, flag int) diffStep { return diffStep{kind: "open", name: name, flag: flag} }
 	create := func(name string) diffStep { return open(name, os.O_RDWR|os.O_CREATE) }
 	mkdir := func(name string) diffStep { return diffStep{kind: "mkdir", name: name} }
@@ -75,6 +75,21 @@ func TestSimAnswersAsTheOSInCorners(t *testing.T) {
 			rig.check(append(slices.Clone(all), two("link", a, b), two("rename", a, b)))
 		}
 	}
+	rig.check(append(slices.Clone(all), create("a"), diffStep{kind: "write", n: 9000}, one("sync disk", ""), one("stat", "a")))
+	for _, flag := range []int{os.O_RDWR | os.O_CREATE, os.O_RDONLY, os.O_WRONLY | os.O_APPEND} {
+		for _, mode := range diffModes {
+			for _, off := range []int64{-1, 0, 100, 4096, 8192} {
+				for _, n := range []int{-1, 0, 1, 4096, 9000} {
+					rig.check(append(slices.Clone(all), diffStep{kind: "write", n: 6000}, open("f", flag), diffStep{kind: "write", n: 5},
+						diffStep{kind: "fallocate", mode: mode, off: off, n: n}, one("fstat", ""),
+						diffStep{kind: "readat", n: 9000}))
+				}
+			}
+		}
+	}
+	for _, kind := range []string{"fdatasync", "fallocate"} {
+		rig.check(append(slices.Clone(all), open(".", os.O_RDONLY), diffStep{kind: kind, n: 1}, one("close", ""), diffStep{kind: kind, n: 1}))
+	}
 	for _, a := range append(names, diffNames...) {
 		rig.check(append(slices.Clone(all), one("stat", a), one("readdir", a), one("syncdir", a), one("mkdir", a), one("remove", a)))
 	}
@@ -90,6 +105,7 @@ type diffStep struct {
 	off         int64
 	n           int
 	whence      int
+	mode        AllocMode
 }
 
 func (s diffStep) String() string {
@@ -107,7 +123,7 @@ func (s diffStep) String() string {
 	case "rename", "link":
 		return fmt.Sprintf("%s %s %s", s.kind, short(s.name), short(s.name2))
 	}
-	return fmt.Sprintf("%s #%d off %d n %d whence %d", s.kind, s.slot, s.off, s.n, s.whence)
+	return fmt.Sprintf("%s #%d off %d n %d whence %d mode %#x", s.kind, s.slot, s.off, s.n, s.whence, s.mode)
 }
 
 // wrongTwice tells of operations with a name that is too long and something else
@@ -139,16 +155,17 @@ var (
 		os.O_WRONLY | os.O_APPEND, os.O_RDWR | os.O_APPEND | os.O_CREATE, os.O_RDONLY | os.O_APPEND,
 		os.O_WRONLY | os.O_APPEND | os.O_CREATE | os.O_TRUNC, os.O_RDWR | os.O_APPEND | os.O_CREATE | os.O_EXCL,
 		os.O_RDONLY | syscall.O_DIRECTORY, os.O_RDWR | syscall.O_DIRECTORY, os.O_RDONLY | os.O_CREATE | syscall.O_DIRECTORY,
-		os.O_RDONLY | os.O_EXCL, os.O_RDWR | os.O_SYNC, os.O_RDONLY | syscall.O_DIRECTORY | os.O_TRUNC,
+		os.O_RDONLY | os.O_EXCL, os.O_RDWR | os.O_SYNC, os.O_WRONLY | os.O_APPEND | syscall.O_DSYNC, os.O_RDONLY | syscall.O_DIRECTORY | os.O_TRUNC,
 		os.O_RDWR | os.O_CREATE | os.O_EXCL | os.O_TRUNC, os.O_CREATE | os.O_EXCL | syscall.O_DIRECTORY,
 	}
 	diffKinds = []string{
 		"open", "open", "open", "open", "open", "read", "read", "write", "write", "write", "readat", "writeat", "writeat",
-		"seek", "seek", "truncate", "truncate", "sync", "fstat", "close", "close",
+		"seek", "seek", "truncate", "truncate", "sync", "fdatasync", "fallocate", "fallocate", "fstat", "close", "close",
 		"mkdir", "mkdir", "remove", "remove", "rename", "rename", "rename", "link", "readdir", "stat", "syncdir",
 	}
 	diffOffsets = []int64{-1, 0, 1, 3, 10, 100, 4095, 4096, 4097, 8192, 20000}
 	diffLengths = []int{0, 1, 2, 5, 100, 4096, 9000}
+	diffModes   = []AllocMode{0, KeepSize, PunchHole | KeepSize, ZeroRange, ZeroRange | KeepSize, PunchHole, PunchHole | ZeroRange | KeepSize, 1 << 30}
 )
 
 func randomStep(r *rand.Rand) diffStep {
@@ -163,7 +180,7 @@ func randomStep(r *rand.Rand) diffStep {
 	return diffStep{
 		kind: diffKinds[r.IntN(len(diffKinds))], name: name(), name2: name(), flag: flag, slot: r.IntN(4),
 		off: diffOffsets[r.IntN(len(diffOffsets))], n: diffLengths[r.IntN(len(diffLengths))],
-		whence: []int{io.SeekStart, io.SeekCurrent, io.SeekEnd, 7}[r.IntN(4)],
+		whence: []int{io.SeekStart, io.SeekCurrent, io.SeekEnd, 7}[r.IntN(4)], mode: diffModes[r.IntN(len(diffModes))],
 	}
 }
 
@@ -179,6 +196,7 @@ func bytesOf(step, n int) []byte {
 type disk interface {
 	FS
 	Linker
+	DiskSyncer
 }
 
 // runSteps gives the result of each step, and the tree that is left.
@@ -232,6 +250,8 @@ func runStep(fsys disk, open *[4]File, i int, s diffStep) string {
 		return errText(err) + infoText(info)
 	case "syncdir":
 		return errText(fsys.SyncDir(s.name))
+	case "sync disk":
+		return errText(fsys.SyncDisk())
 	}
 	if open[s.slot] == nil {
 		return "no file"
@@ -265,6 +285,10 @@ func runFileStep(f File, i int, s diffStep) string {
 		return errText(f.Truncate(s.off))
 	case "sync":
 		return errText(f.Sync())
+	case "fdatasync":
+		return errText(f.(DataSyncer).SyncData())
+	case "fallocate":
+		return errText(f.(Allocator).Allocate(s.mode, s.off, int64(s.n)))
 	case "fstat":
 		info, err := f.Stat()
 		return errText(err) + infoText(info)

@@ -13,7 +13,8 @@ import (
 // Errors are *[fs.PathError], or *[os.LinkError] from operations on two names,
 // round a [syscall.Errno]. An FS is safe for concurrent use.
 //
-// What only some stores need stands beside it: [Linker], [Locker].
+// What only some stores need stands beside it: [Linker], [Locker], [DiskSyncer]; and
+// beside File: [DataSyncer], [Allocator].
 type FS interface {
 	// OpenFile opens a file as os.OpenFile does, with the os.O_* flags. A
 	// folder can be opened for reading only, and only to be closed or asked
@@ -35,7 +36,10 @@ type FS interface {
 	SyncDir(name string) error
 }
 
-// File is an open file. *os.File is one.
+// File is an open file. *os.File is one. What is written to a file that was opened
+// with O_SYNC or O_DSYNC is durable, with the size that it needs, when the write
+// returns; neither says anything of its name, or of what was written to it before
+// in another way (POSIX.1, synchronized I/O data integrity completion).
 type File interface {
 	io.Reader
 	io.Writer
@@ -65,6 +69,38 @@ type Locker interface {
 	// EWOULDBLOCK.
 	Lock(name string) (io.Closer, error)
 }
+
+// DiskSyncer is an FS that can make all that was done on its disk durable: data,
+// sizes and names, as sync(2) on Linux does, which waits for it. Where it is sync(2)
+// it tells of no error: no loss of writes can be learned of in this way.
+type DiskSyncer interface {
+	SyncDisk() error
+}
+
+// DataSyncer is a File with fdatasync(2): its data and the size that a later read
+// of them needs become durable. Errors are those of [File].Sync.
+type DataSyncer interface {
+	SyncData() error
+}
+
+// Allocator is a File with fallocate(2).
+type Allocator interface {
+	// Allocate makes room for size bytes from off on, in the way that mode says.
+	// Nothing of it is durable before a sync.
+	Allocate(mode AllocMode, off, size int64) error
+}
+
+// AllocMode is what [Allocator] does beside making room. Without any of these the
+// size grows to off+size where it was less, by zeros. The values are Linux's.
+type AllocMode uint32
+
+// KeepSize leaves the size as it is. PunchHole, with KeepSize only, and ZeroRange,
+// with or without it, make the bytes zeros. What a disk cannot do is EOPNOTSUPP.
+const (
+	KeepSize  AllocMode = 0x1
+	PunchHole AllocMode = 0x2
+	ZeroRange AllocMode = 0x10
+)
 
 // ReadFile reads the whole of a file.
 func ReadFile(fsys FS, name string) ([]byte, error) {

@@ -120,6 +120,9 @@ func (f *simFile) Write(p []byte) (int, error) {
 	}
 	op := f.write(p, off)
 	f.sim.record(&op)
+	if f.syncs() {
+		f.sim.record(op.synced())
+	}
 	f.off = off + int64(len(p))
 	return len(p), nil
 }
@@ -147,6 +150,9 @@ func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	op := f.write(p, off)
 	f.sim.record(&op)
+	if f.syncs() {
+		f.sim.record(op.synced())
+	}
 	return len(p), nil
 }
 
@@ -157,6 +163,14 @@ func (f *simFile) write(p []byte, off int64) Op {
 	n.data.writeAt(s.disk.own, p, off)
 	op.Size = n.data.size
 	return op
+}
+
+// syncs tells whether each write is its own sync.
+func (f *simFile) syncs() bool { return f.flag&syscall.O_DSYNC != 0 } // O_SYNC has the bit of O_DSYNC, too
+
+// synced is what follows on a write that is its own sync, when it returns.
+func (o *Op) synced() *Op {
+	return &Op{Kind: OpSyncWrite, Ino: o.Ino, Path: o.Path, Off: o.Off, Data: o.Data, Size: o.Size}
 }
 
 func (f *simFile) Seek(offset int64, whence int) (int64, error) {
@@ -210,6 +224,57 @@ func (f *simFile) Sync() error {
 		kind = OpSyncDir
 	}
 	f.sim.record(&Op{Kind: kind, Ino: f.ino, Path: f.name})
+	return nil
+}
+
+// SyncData implements [DataSyncer].
+func (f *simFile) SyncData() error {
+	_, err := f.enter("fdatasync")
+	defer f.sim.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	f.sim.record(&Op{Kind: OpSyncData, Ino: f.ino, Path: f.name})
+	return nil
+}
+
+// Allocate implements [Allocator].
+func (f *simFile) Allocate(mode AllocMode, off, size int64) error {
+	n, err := f.enter("fallocate")
+	defer f.sim.mu.Unlock()
+	if err == nil {
+		err = f.mayAllocate(mode, off, size)
+	}
+	if err != nil {
+		return err
+	}
+	data := &f.sim.disk.edit(f.ino).data
+	op := Op{Kind: OpAllocate, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, OldSize: data.size, Size: data.size}
+	if end := min(off+size, data.size); mode&(PunchHole|ZeroRange) != 0 && off < end {
+		op.Data = make([]byte, end-off)
+		data.writeAt(f.sim.disk.own, op.Data, off)
+	}
+	if mode&KeepSize == 0 && off+size > data.size {
+		op.Size = off + size
+		data.resize(f.sim.disk.own, op.Size)
+	}
+	f.sim.record(&op)
+	return nil
+}
+
+// mayAllocate refuses what fallocate(2) does, in its order.
+func (f *simFile) mayAllocate(mode AllocMode, off, size int64) error {
+	kind := mode &^ KeepSize
+	switch {
+	case off < 0 || size <= 0:
+		return f.fail("fallocate", syscall.EINVAL)
+	case kind != 0 && kind != ZeroRange && mode != PunchHole|KeepSize:
+		return f.fail("fallocate", syscall.EOPNOTSUPP)
+	case !f.writes(): // nor is a folder open for writing
+		return f.fail("fallocate", syscall.EBADF)
+	case size > maxFileSize || off > maxFileSize-size:
+		return f.fail("fallocate", syscall.EFBIG)
+	}
 	return nil
 }
 

@@ -49,12 +49,15 @@ func (w *Walk) Peek() *Op {
 // Next goes over one operation. There has to be one.
 func (w *Walk) Next() {
 	op := w.trace.Op(w.pos)
-	if op.Kind.IsSync() {
-		w.settle(op.Ino)
+	switch {
+	case op.Kind == OpSyncWrite:
+		w.settleWrite(op)
+	case op.Kind.IsSync():
+		w.settle(op.covers)
 	}
 	w.strike(op)
 	effects := w.model.effects(op, w.pos)
-	if w.lost != nil {
+	if w.lost != nil && !op.Kind.IsSync() {
 		effects = w.dirtied(op, effects)
 	}
 	for _, e := range effects {
@@ -66,28 +69,83 @@ func (w *Walk) Next() {
 // Settles tells whether an operation makes anything durable that is pending, or
 // takes anything back that a power cut just before it could have left.
 func (w *Walk) Settles(op *Op) bool {
-	return w.strikes(op) || op.Kind.IsSync() && slices.ContainsFunc(w.pending, func(e *Effect) bool { return e.Ino == op.Ino })
+	return w.strikes(op) || op.Kind.IsSync() && slices.ContainsFunc(w.pending, op.covers)
 }
 
 func (w *Walk) add(e *Effect) {
 	e.need = nil
-	var size int64
-	if w.durable.has(e.Ino) {
-		size = w.durable.node(e.Ino).data.size
-	}
-	e.depend(w.pending, size)
+	e.depend(w.pending, w.durableSize(e.Ino))
 	w.pending = append(w.pending, e)
 }
 
-// settle makes what is pending on an inode durable.
-func (w *Walk) settle(ino Ino) {
+// covers tells whether an effect is one that a sync makes durable, but for an
+// OpSyncWrite, which covers some of these only.
+func (o *Op) covers(e *Effect) bool { return e.Ino == o.Ino || o.Kind == OpSyncDisk }
+
+// settle makes those durable of what is pending that a sync covers.
+func (w *Walk) settle(covers func(*Effect) bool) {
 	w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
-		if e.Ino == ino {
+		covered := covers(e)
+		if covered {
 			w.makeDurable(e)
 		}
-		return e.Ino == ino
+		return covered
 	})
 	w.dropUnseen()
+}
+
+// settleWrite makes a synchronous write durable: its sectors, with what else was
+// written to them before, and so much of what became of the size that they can be
+// read. What else is pending on the file stays so.
+func (w *Walk) settleWrite(op *Op) {
+	end := op.Off + int64(len(op.Data))
+	first, beyond := op.Off-op.Off%w.model.Sector, end+(w.model.Sector-end%w.model.Sector)%w.model.Sector
+	covered := func(e *Effect) bool {
+		return e.Ino == op.Ino && e.Kind == EffectData && e.Off >= first && e.Off < beyond
+	}
+	for _, e := range w.pending {
+		if covered(e) {
+			end = max(end, e.Off+e.Len)
+		}
+	}
+	cut := -1 // the last truncation below that end: no size before it stays pending
+	for i, e := range w.pending {
+		if e.Ino == op.Ino && e.shrinks() && e.Op.Size < end {
+			cut = i
+			w.clip(i)
+		}
+	}
+	i := -1
+	w.settle(func(e *Effect) bool {
+		i++
+		switch {
+		case e.Ino != op.Ino:
+			return false
+		case e.Kind == EffectSize:
+			return i <= cut || w.durableSize(e.Ino) < end
+		}
+		return covered(e) || e.Len == 0 // all of it cut off
+	})
+}
+
+// clip takes from the data written before a truncation what it cuts off: it must
+// not come after it.
+func (w *Walk) clip(truncation int) {
+	by := w.pending[truncation]
+	for i, e := range w.pending[:truncation] {
+		if e.Ino == by.Ino && e.Kind == EffectData && e.Off+e.Len > by.Op.Size {
+			less := *e // a Cut may have this one
+			less.Len = max(0, by.Op.Size-e.Off)
+			w.pending[i] = &less
+		}
+	}
+}
+
+func (w *Walk) durableSize(ino Ino) int64 {
+	if !w.durable.has(ino) {
+		return 0
+	}
+	return w.durable.node(ino).data.size
 }
 
 func (w *Walk) makeDurable(e *Effect) {

@@ -2,6 +2,7 @@ package faultfs_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -227,5 +228,30 @@ func TestSettles(t *testing.T) {
 	}
 	if want := "[true false true false false]"; fmt.Sprint(got) != want {
 		t.Errorf("syncs that settle anything: %v, want %s", got, want)
+	}
+}
+
+// Images are those of all sets that Needs allow, each made once.
+func TestImagesAreThoseOfAllClosedSets(t *testing.T) {
+	for seed := range uint64(100) {
+		cut := cutAt(randomLife(seed), small(), -1)
+		if len(cut.Pending) > 10 {
+			continue
+		}
+		want, got := map[Key]int{}, map[Key]int{}
+		for _, set := range closedSets(cut) {
+			if disk := image(cut, set); disk != nil {
+				want[disk.Key()]++
+			}
+		}
+		for disk := range cut.Images() {
+			got[disk.Key()]++
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("seed %d: %d different disks, want %d", seed, len(got), len(want))
+		}
+		for range cut.Images() {
+			break // and whoever stops is not given another
+		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 type Handler func(c *Call) Answer
 
 // Intercept gives the disk below as one of which every call goes to h first. It
-// is a [Linker] and a [Locker] where the disk below is one. Handlers nest: what h
+// is a [Linker] and a [Locker] where the disk below is one; what else stands beside
+// FS and File is EOPNOTSUPP where what is below has it not. Handlers nest: what h
 // asks of the disk below is, in the trace of a [Sim], asked by the caller that h
 // was called for, with the source lines of that caller and none of this package
 // or of h. A caller's bytes are not copied.
@@ -37,8 +38,9 @@ type Call struct {
 	Off    int64
 	Whence int
 	Data   []byte // what is written, not to be changed; or where a read goes
-	Size   int64  // of a truncate, in bytes
-	Stack  Stack  // who asks
+	Size   int64  // of a truncate or allocation, in bytes
+	Mode   AllocMode
+	Stack  Stack // who asks
 
 	disk  FS
 	file  File
@@ -144,6 +146,16 @@ func (c *Call) doFile(f File) (a Answer) {
 		a.Err = f.Truncate(c.Size)
 	case OpSync:
 		a.Err = f.Sync()
+	case OpSyncData:
+		a.Err = syscall.EOPNOTSUPP
+		if d, ok := f.(DataSyncer); ok {
+			a.Err = d.SyncData()
+		}
+	case OpAllocate:
+		a.Err = syscall.EOPNOTSUPP
+		if d, ok := f.(Allocator); ok {
+			a.Err = d.Allocate(c.Mode, c.Off, c.Size)
+		}
 	case OpClose:
 		a.Err = f.Close()
 	}
@@ -168,6 +180,11 @@ func (c *Call) doDisk(d FS) (a Answer) {
 		a.Info, a.Err = d.Stat(c.Path)
 	case OpSyncDir:
 		a.Err = d.SyncDir(c.Path)
+	case OpSyncDisk:
+		a.Err = syscall.EOPNOTSUPP
+		if d, ok := d.(DiskSyncer); ok {
+			a.Err = d.SyncDisk()
+		}
 	case OpLock:
 		a.Lock, a.Err = d.(Locker).Lock(c.Path)
 	case OpUnlock:

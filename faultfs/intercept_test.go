@@ -55,6 +55,7 @@ func TestInterceptedAnswersAsTheDiskBelow(t *testing.T) {
 		for i := range steps {
 			steps[i] = randomStep(r)
 		}
+		steps[30] = diffStep{kind: "sync disk"}
 		want := runSteps(NewSim(), steps)
 		got := runSteps(Intercept(NewSim(), func(c *Call) Answer {
 			calls[c.Kind]++
@@ -65,7 +66,7 @@ func TestInterceptedAnswersAsTheDiskBelow(t *testing.T) {
 		}
 	}
 	for k := OpCreate; k <= OpUnlock; k++ {
-		if never := k.IsMark() || k == OpLock || k == OpUnlock; (calls[k] == 0) != never {
+		if never := k.IsMark() || k == OpLock || k == OpUnlock || k == OpSyncWrite; (calls[k] == 0) != never {
 			t.Errorf("%v was called %d times", k, calls[k])
 		}
 	}

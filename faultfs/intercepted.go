@@ -91,6 +91,8 @@ func (d *intercepted) SyncDir(name string) error {
 	return d.ask(&Call{Kind: OpSyncDir, Path: name}).Err
 }
 
+func (d *intercepted) SyncDisk() error { return d.ask(&Call{Kind: OpSyncDisk, Path: "."}).Err }
+
 type linkPart struct{ disk *intercepted }
 
 func (l linkPart) Link(oldname, newname string) error {
@@ -171,6 +173,14 @@ func (f *interceptedFile) Truncate(size int64) error {
 
 func (f *interceptedFile) Sync() error {
 	return f.disk.ask(&Call{Kind: OpSync, Path: f.name, file: f.below}).Err
+}
+
+func (f *interceptedFile) SyncData() error {
+	return f.disk.ask(&Call{Kind: OpSyncData, Path: f.name, file: f.below}).Err
+}
+
+func (f *interceptedFile) Allocate(mode AllocMode, off, size int64) error {
+	return f.disk.ask(&Call{Kind: OpAllocate, Path: f.name, Mode: mode, Off: off, Size: size, file: f.below}).Err
 }
 
 func (f *interceptedFile) Close() error {

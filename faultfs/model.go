@@ -120,7 +120,7 @@ func (m *Model) split(op *Op, at int) []*Effect {
 		return []*Effect{entry(op.Dir2, to), entry(op.Dir, from)}
 	case OpTruncate:
 		return []*Effect{{Op: op, At: at, Kind: EffectSize, Ino: op.Ino}}
-	case OpWrite:
+	case OpWrite, OpAllocate:
 		return m.writeEffects(op, at)
 	}
 	return nil

@@ -46,7 +46,8 @@ func randomCommands(r *rand.Rand) []command {
 	files := []string{"a", "b", "d/a", "d/b", "e/a"}[:2+r.IntN(4)]
 	folders := []string{"d", "e", "d/e", "e/d"}[:1+r.IntN(4)]
 	kinds := []string{"append", "append", "write", "write", "truncate", "rewrite", "rename", "rename", "link", "remove",
-		"sync", "sync", "sync", "syncdir", "syncdir", "syncdir", "create", "mkdir", "movedir", "hold", "hwrite", "hsync", "kill", "power"}
+		"sync", "sync", "sync", "syncdir", "syncdir", "syncdir", "create", "mkdir", "movedir", "hold", "hwrite", "hsync", "kill", "power",
+		"swrite", "swrite", "allocate", "reserve", "zero", "punch", "datasync", "syncdisk"}
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	out := parse("mkdir d; mkdir e; append a A; append d/a BB")
 	synced := parse("sync a; sync d/a; syncdir d; syncdir .")
@@ -61,7 +62,7 @@ func randomCommands(r *rand.Rand) []command {
 	for range 4 + r.IntN(14) {
 		c := command{kind: pick(kinds), a: pick(files), off: int64(r.IntN(11))}
 		switch c.kind {
-		case "append", "write", "rewrite", "hwrite":
+		case "append", "write", "rewrite", "hwrite", "swrite", "zero", "punch":
 			c.data = strings.Repeat(string(rune('F'+r.IntN(20))), r.IntN(10))
 		case "rename", "link":
 			c.b = pick(files)

@@ -12,16 +12,17 @@ import (
 
 // OS is the real disk below one folder. It stands on [os.Root], so that no name
 // and no symbolic link leads out of that folder. It adds nothing to what the
-// operating system does: files are *os.File, and what is durable is for the
+// operating system does: files are an *os.File each, and what is durable is for the
 // kernel to say.
 type OS struct {
 	root *os.Root
 }
 
 var (
-	_ FS     = (*OS)(nil)
-	_ Linker = (*OS)(nil)
-	_ Locker = (*OS)(nil)
+	_ FS         = (*OS)(nil)
+	_ Linker     = (*OS)(nil)
+	_ Locker     = (*OS)(nil)
+	_ DiskSyncer = (*OS)(nil)
 )
 
 // OpenOS gives the disk below dir, which has to exist. The caller closes it.
@@ -42,7 +43,7 @@ func (o *OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	if err != nil {
 		return nil, err // not f: a nil *os.File in a File is not nil
 	}
-	return f, nil
+	return osFile{f}, nil
 }
 
 func (o *OS) open(name string, flag int, perm fs.FileMode) (*os.File, error) {
@@ -131,6 +132,42 @@ func (o *OS) Lock(name string) (io.Closer, error) {
 		return nil, pathError("lock", name, errnoOf(err))
 	}
 	return f, nil
+}
+
+// SyncDisk implements [DiskSyncer] with sync(2), for all disks that there are.
+func (o *OS) SyncDisk() error {
+	syscall.Sync()
+	return nil
+}
+
+// osFile adds to an *os.File what only some stores need: see os_linux.go.
+type osFile struct{ *os.File }
+
+// control makes a system call on an open file, again where a signal ends it.
+func (f osFile) control(op string, call func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	result := syscall.EINTR
+	if raw.Control(func(fd uintptr) {
+		for result == syscall.EINTR {
+			result = errnoOfCall(call(int(fd)))
+		}
+	}) != nil {
+		return &fs.PathError{Op: op, Path: f.Name(), Err: os.ErrClosed}
+	}
+	if result != 0 {
+		return pathError(op, f.Name(), result)
+	}
+	return nil
+}
+
+func errnoOfCall(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	return errnoOf(err)
 }
 
 // plain gives an error of os.Root the operation's own name and an errno below it.

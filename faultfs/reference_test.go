@@ -22,6 +22,11 @@ type refEffect struct {
 	on     int
 	synced bool
 	do     func(*refNode)
+
+	resizes bool // to: before what a write says
+	size    int
+	data    int // bytes, of one sector
+	at      int // where the first is
 }
 
 type refNode struct {
@@ -106,8 +111,21 @@ func (r *reference) run(c command) {
 		r.add(to, func(n *refNode) { n.names[path.Base(c.b)] = ino })
 	case "remove":
 		r.add(dir, func(n *refNode) { delete(n.names, path.Base(c.a)) })
-	case "sync", "syncdir":
+	case "swrite":
+		r.write(ino, int(c.off), c.data)
+		r.syncWrite(ino, int(c.off), len(c.data))
+	case "allocate":
+		if int(c.off) > r.now()[ino].size {
+			r.resize(ino, int(c.off))
+		}
+	case "punch", "zero":
+		r.zero(ino, int(c.off), len(c.data), c.kind == "zero")
+	case "sync", "syncdir", "datasync":
 		r.sync(ino)
+	case "syncdisk":
+		for i := range r.effects {
+			r.effects[i].synced = true
+		}
 	case "hold":
 		r.held = ino
 	case "hwrite":
@@ -148,12 +166,12 @@ func (r *reference) rename(from int, name string, ino int, newname string) {
 
 func (r *reference) resize(ino, size int) {
 	shorter := size < r.now()[ino].size
-	r.add(ino, func(n *refNode) {
+	r.effects = append(r.effects, refEffect{on: ino, resizes: true, size: size, do: func(n *refNode) {
 		if shorter || size < n.size { // by what was done, or by what of it is there
 			maps.DeleteFunc(n.bytes, func(at int, _ byte) bool { return at >= size })
 		}
 		n.size = size
-	})
+	}})
 }
 
 func (r *reference) write(ino, off int, data string) {
@@ -167,12 +185,53 @@ func (r *reference) write(ino, off int, data string) {
 			end++
 		}
 		at, part := off+i, data[i:end]
-		r.add(ino, func(n *refNode) {
+		r.effects = append(r.effects, refEffect{on: ino, data: len(part), at: at, do: func(n *refNode) {
 			for j := range part {
 				n.bytes[at+j] = part[j]
 			}
-		})
+		}})
 		i = end
+	}
+}
+
+// zero makes bytes zeros, up to the size or, where it grows, without an end.
+func (r *reference) zero(ino, off, n int, grows bool) {
+	size := r.now()[ino].size
+	if grows && off+n > size {
+		r.resize(ino, off+n)
+	}
+	if n = min(n, size-off); n > 0 {
+		r.write(ino, off, strings.Repeat("\x00", n))
+	}
+}
+
+// syncWrite makes the sectors of a write durable, and the sizes, oldest first,
+// that it takes until all of them can be read; a size that cuts some of them off
+// would be in the way.
+func (r *reference) syncWrite(ino, off, n int) {
+	if n == 0 {
+		return
+	}
+	end, last := off+n, -1
+	for i, e := range r.effects {
+		if e.on == ino && e.data > 0 && e.at/sector >= off/sector && e.at/sector <= (off+n-1)/sector && !e.synced {
+			r.effects[i].synced = true
+			end = max(end, e.at+e.data)
+		}
+	}
+	size := 0
+	for i, e := range r.effects {
+		if e.on == ino && e.resizes {
+			if e.size < size && e.size < end {
+				last = i
+			}
+			size = e.size
+		}
+	}
+	for i, e := range r.effects {
+		if e.on == ino && e.resizes && (i <= last || r.state(func(i int) bool { return r.effects[i].synced })[ino].size < end) {
+			r.effects[i].synced = true
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	. "crashsim/faultfs"
@@ -39,6 +40,7 @@ func open(t *testing.T, fsys FS, name string, flag int) File {
 //
 //	create f; append f AB; write f 1 C; truncate f 1; rewrite f D; hold f
 //	hwrite 2 E; hsync; mkdir d; rename f d/f; link f g; remove f; sync f; syncdir .
+//	datasync f; swrite f 1 C (by O_DSYNC); allocate f 3; reserve f 3; zero f 1 00; punch f 1 00; syncdisk
 type command struct {
 	kind string
 	a, b string
@@ -73,14 +75,14 @@ func parse(script string) []command {
 		switch c.kind {
 		case "append", "rewrite":
 			letters(w[2])
-		case "write":
+		case "write", "swrite", "zero", "punch":
 			number(w[2])
 			letters(w[3])
 		case "hwrite":
 			c.a = ""
 			number(w[1])
 			letters(w[2])
-		case "truncate":
+		case "truncate", "allocate", "reserve":
 			number(w[2])
 		case "rename", "link":
 			c.b = w[2]
@@ -119,8 +121,16 @@ func (p *player) run(c command) error {
 		return p.with(c.a, os.O_RDWR, func(f File) error { return writeAt(f, c) })
 	case "truncate":
 		return p.with(c.a, os.O_RDWR, func(f File) error { return f.Truncate(c.off) })
+	case "swrite":
+		return p.with(c.a, os.O_RDWR|syscall.O_DSYNC, func(f File) error { return writeAt(f, c) })
+	case "allocate", "reserve", "zero", "punch":
+		return p.with(c.a, os.O_RDWR, func(f File) error { return allocate(f.(Allocator), c) })
 	case "sync":
 		return p.with(c.a, os.O_WRONLY, File.Sync)
+	case "datasync":
+		return p.with(c.a, os.O_WRONLY, func(f File) error { return f.(DataSyncer).SyncData() })
+	case "syncdisk":
+		return p.sim.SyncDisk()
 	case "mkdir":
 		return p.sim.Mkdir(c.a, 0o755)
 	case "rename":
@@ -168,6 +178,18 @@ func write(f File, data string) error {
 func writeAt(f File, c command) error {
 	_, err := f.WriteAt([]byte(c.data), c.off)
 	return err
+}
+
+func allocate(f Allocator, c command) error {
+	switch c.kind {
+	case "allocate":
+		return f.Allocate(0, 0, c.off)
+	case "reserve":
+		return f.Allocate(KeepSize, 0, c.off)
+	case "punch":
+		return f.Allocate(PunchHole|KeepSize, c.off, int64(len(c.data)))
+	}
+	return f.Allocate(ZeroRange, c.off, int64(len(c.data)))
 }
 
 // treeOf tells all that can be seen of a disk in one line: "d/ d/a=AA b=A0". What

@@ -35,9 +35,10 @@ type running struct {
 }
 
 var (
-	_ FS     = (*Sim)(nil)
-	_ Linker = (*Sim)(nil)
-	_ Locker = (*Sim)(nil)
+	_ FS         = (*Sim)(nil)
+	_ Linker     = (*Sim)(nil)
+	_ Locker     = (*Sim)(nil)
+	_ DiskSyncer = (*Sim)(nil)
 )
 
 const (
@@ -380,6 +381,15 @@ func (s *Sim) SyncDir(name string) error {
 		return pathError("open", name, errno) // which is where the real one notices
 	}
 	s.record(&Op{Kind: OpSyncDir, Ino: ino, Path: name})
+	return nil
+}
+
+// SyncDisk implements [DiskSyncer].
+func (s *Sim) SyncDisk() error {
+	s.step()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(&Op{Kind: OpSyncDisk, Ino: rootIno, Path: "."})
 	return nil
 }
 

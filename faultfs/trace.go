@@ -11,18 +11,22 @@ type Kind uint8
 // The kinds of operation that change a disk or what of it is durable, and the
 // marks that a harness sets between them.
 const (
-	OpCreate   Kind = iota + 1 // a file, by its first name
-	OpMkdir                    // a folder
-	OpWrite                    // bytes at an offset; past the end it extends
-	OpTruncate                 // a size
-	OpRename                   // one name becomes another
-	OpLink                     // a second name
-	OpRemove                   // a name goes
-	OpSync                     // fsync of a file
-	OpSyncDir                  // fsync of a folder
-	MarkBegin                  // the store was asked for an operation
-	MarkAck                    // and has acknowledged it
-	MarkFail                   // or has returned an error
+	OpCreate    Kind = iota + 1 // a file, by its first name
+	OpMkdir                     // a folder
+	OpWrite                     // bytes at an offset; past the end it extends
+	OpTruncate                  // a size
+	OpRename                    // one name becomes another
+	OpLink                      // a second name
+	OpRemove                    // a name goes
+	OpAllocate                  // fallocate: a size, or bytes that become zeros, or nothing that can be read
+	OpSync                      // fsync of a file
+	OpSyncData                  // fdatasync of a file
+	OpSyncWrite                 // the end of a write by O_SYNC or O_DSYNC: it is durable
+	OpSyncDir                   // fsync of a folder
+	OpSyncDisk                  // sync of all there is
+	MarkBegin                   // the store was asked for an operation
+	MarkAck                     // and has acknowledged it
+	MarkFail                    // or has returned an error
 )
 
 // The kinds of [Call] that leave nothing in a trace.
@@ -39,7 +43,8 @@ const (
 
 var kindNames = [...]string{
 	OpCreate: "create", OpMkdir: "mkdir", OpWrite: "write", OpTruncate: "truncate", OpRename: "rename",
-	OpLink: "link", OpRemove: "remove", OpSync: "fsync", OpSyncDir: "fsync-dir",
+	OpLink: "link", OpRemove: "remove", OpAllocate: "fallocate", OpSync: "fsync", OpSyncData: "fdatasync",
+	OpSyncWrite: "fsync-write", OpSyncDir: "fsync-dir", OpSyncDisk: "sync",
 	MarkBegin: "begin", MarkAck: "ack", MarkFail: "fail",
 	OpOpen: "open", OpRead: "read", OpSeek: "seek", OpStat: "stat", OpReadDir: "readdir", OpClose: "close",
 	OpLock: "lock", OpUnlock: "unlock",
@@ -49,7 +54,7 @@ var kindNames = [...]string{
 func (k Kind) String() string { return kindNames[k] }
 
 // IsSync tells whether an operation makes earlier ones durable.
-func (k Kind) IsSync() bool { return k == OpSync || k == OpSyncDir }
+func (k Kind) IsSync() bool { return k >= OpSync && k <= OpSyncDisk }
 
 // IsMark tells whether the op is a harness's mark and no operation of the disk.
 func (k Kind) IsMark() bool { return k >= MarkBegin && k <= MarkFail }
@@ -68,8 +73,8 @@ type Op struct {
 	Path, Path2 string
 	Mode        fs.FileMode // of what is created
 
-	Off     int64  // of a write, in bytes
-	Data    []byte // of a write; not to be changed
+	Off     int64  // of a write or allocation, in bytes
+	Data    []byte // of a write, or the zeros of an allocation; not to be changed
 	OldSize int64  // of the file, before
 	Size    int64  // and after
 
@@ -85,8 +90,10 @@ type Op struct {
 // String tells the operation in one line, without who asked.
 func (o *Op) String() string {
 	switch o.Kind {
-	case OpWrite:
-		return fmt.Sprintf("write %s [%d:%d)", o.Path, o.Off, o.Off+int64(len(o.Data)))
+	case OpWrite, OpSyncWrite:
+		return fmt.Sprintf("%s %s [%d:%d)", o.Kind, o.Path, o.Off, o.Off+int64(len(o.Data)))
+	case OpAllocate:
+		return fmt.Sprintf("fallocate %s, zeros [%d:%d), size %d", o.Path, o.Off, o.Off+int64(len(o.Data)), o.Size)
 	case OpTruncate:
 		return fmt.Sprintf("truncate %s to %d", o.Path, o.Size)
 	case OpRename, OpLink:
