@@ -94,3 +94,24 @@ func TestWhatIsShownIsDurable(t *testing.T) {
 	})
 	t.Logf("%d images", images)
 }
+
+// What the next process builds on has to be durable too, names that the killed one
+// had made among it.
+func TestWhatIsBuiltOnIsDurable(t *testing.T) {
+	h := makeHistory(t)
+	images := 0
+	eachCut(t, h.sim.Trace(), func(c *faultfs.Cut) {
+		sim := c.Kill()
+		s := open(t, sim)
+		must(t, s.AppendEvent(event(uint64(len(load(t, s).Events))+1, "more")))
+		must(t, s.WriteWorkerSnapshot(workerSnapshot("more", "")))
+		acknowledged := load(t, s)
+		var last *faultfs.Cut
+		eachCut(t, sim.Trace(), func(c *faultfs.Cut) { last = c })
+		everyImage(t, last, func(image *faultfs.Sim) {
+			images++
+			wantEqual(t, "after the power cut", opened(t, image), acknowledged)
+		})
+	})
+	t.Logf("%d images", images)
+}
