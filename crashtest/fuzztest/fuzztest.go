@@ -21,10 +21,12 @@ func Fuzz(f *testing.F, target *crashtest.Target, cfg crashtest.Config) {
 	f.Helper()
 	keeper := &crashtest.Keeper{Dir: Cases}
 	f.Add([]byte("0"), []byte("0"))
+	n := 0
 	f.Fuzz(func(t *testing.T, workload, crash []byte) {
+		n++
 		trial := crashtest.Once(target, &cfg, Workload(target, &cfg, workload), crashtest.FromBytes(crash))
 		if err := keeper.Err(t.Context(), trial); err != nil {
-			t.Fatal(err)
+			t.Fatalf("found in execution %d of this process: %v", n, err)
 		}
 	})
 }
