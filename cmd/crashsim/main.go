@@ -53,12 +53,16 @@ func main() {
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := rootCommand()
+	out := &checked{Writer: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var exit *exitError
 	switch {
+	case out.err != nil && (err == nil || errors.As(err, &exit) && exit.err == nil):
+		// What was to be read is not there, whatever it would have said.
+		exit = &exitError{exitUsage, fmt.Errorf("the output: %w: send it to where it can be written", out.err)}
 	case err == nil:
 		return exitPassed
 	case !errors.As(err, &exit): // cobra's own: an unknown flag, say
@@ -68,6 +72,20 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "crashsim: %s\n", strings.ReplaceAll(exit.err.Error(), "\n", " "))
 	}
 	return exit.code
+}
+
+// checked remembers the first write that failed.
+type checked struct {
+	io.Writer
+	err error
+}
+
+func (c *checked) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 func rootCommand() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -184,5 +185,21 @@ func TestCaseThatCannotBeWritten(t *testing.T) {
 	}
 	if after := listing(t); !maps.Equal(before, after) {
 		t.Errorf("the disk has changed:\n%q\nbefore:\n%q", after, before)
+	}
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	inEmptyFolder(t)
+	for _, args := range [][]string{{"list"}, {"help"}, {"run", "--ops", "1"}, {"run", "--json", "--ops", "1"}, {"run", "seedstore", "--ops", "1"}} {
+		var errOut bytes.Buffer
+		code := execute(t.Context(), args, full{}, &errOut)
+		if line := errOut.String(); code != exitUsage || strings.Count(line, "\n") != 1 || !strings.Contains(line, "no space left") {
+			t.Errorf("crashsim %q: exit %d, want %d: %q", args, code, exitUsage, line)
+		}
 	}
 }
