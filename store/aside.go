@@ -23,6 +23,9 @@ const CodeWorkerIgnored = "worker_snapshot_ignored"
 func (s *Store) setAside(snapshot *RuntimeSnapshot, dir, why string) error {
 	if !s.isAside(snapshot, dir) {
 		id := snapshot.NextDiagnosticID
+		for _, d := range snapshot.Diagnostics {
+			id = max(id, d.ID+1) // what an older one keeps under its id stays
+		}
 		if err := s.copyAside(dir, s.asidePath(id, dir)); err != nil {
 			return err
 		}

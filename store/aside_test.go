@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -190,5 +191,28 @@ func TestTemporaryFiles(t *testing.T) {
 	opened(t, sim)
 	if sim.Key() != key {
 		t.Fatalf("what is another's was removed; left: %q", list(t, sim))
+	}
+}
+
+// A counter that is behind the diagnostics does not make two folders share an id:
+// the second would take the place of the first.
+func TestSetAsideBehindTheCounter(t *testing.T) {
+	sim := fill(t, 2)
+	files := map[string]string{"transcript.jsonl": "{half"}
+	wreck(t, sim, workersDir+"/id-78", files)
+	state := opened(t, sim)
+	state.Snapshot.NextDiagnosticID = 1
+	s := open(t, sim)
+	must(t, s.WriteRuntimeSnapshot(state.Snapshot))
+	must(t, s.Close())
+	wreck(t, sim, workersDir+"/id-79", files)
+	after := opened(t, sim).Snapshot
+	if n := len(after.Diagnostics); n != 2 || after.Diagnostics[1].ID != 2 || after.NextDiagnosticID != 3 {
+		t.Errorf("%+v, next %d", after.Diagnostics, after.NextDiagnosticID)
+	}
+	for _, kept := range []string{"1/id-78", "2/id-79"} {
+		if got := readFile(t, sim, path.Join(path.Dir(workersDir), "set-aside", kept, "transcript.jsonl")); string(got) != "{half" {
+			t.Errorf("%s: %q", kept, got)
+		}
 	}
 }
