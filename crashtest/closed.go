@@ -33,49 +33,36 @@ func (s lossSet) in(t lossSet) bool {
 	return true
 }
 
-// close adds what needs something lost. needs[i] < i.
-func (s lossSet) close(needs []int) lossSet {
-	for i, n := range needs {
-		if n >= 0 && s.has(n) {
+// close adds what needs something lost. What an effect needs comes before it.
+func (s lossSet) close(needs [][]int) lossSet {
+	for i := range needs {
+		if s.forces(needs[i]) {
 			s.add(i)
 		}
 	}
 	return s
 }
 
-// countClosed gives the number of closed sets, +Inf beyond float64. Each effect
-// needs one other at most, so that they form trees: a tree is lost whole, or its
-// root is kept and each subtree is on its own.
-func countClosed(needs []int) float64 {
-	below := make([]float64, len(needs)) // product over the subtrees
-	for i := range below {
-		below[i] = 1
-	}
-	total := 1.0
-	for i, n := range slices.Backward(needs) {
-		if n >= 0 {
-			below[n] *= 1 + below[i]
-		} else {
-			total *= 1 + below[i]
-		}
-	}
-	return total
-}
+// forces tells whether something is lost that is needed.
+func (s lossSet) forces(needs []int) bool { return slices.ContainsFunc(needs, s.has) }
 
 // closedSets gives every closed set of at most maxLost lost effects, those that
 // lose fewest first, and otherwise in an order that depends on needs alone. Where
-// may is given, only effects for which it is true are lost.
-func closedSets(needs []int, maxLost int, may func(i int) bool) []lossSet {
+// may is given, only effects for which it is true are lost. It stops at one more
+// set than limit.
+func closedSets(needs [][]int, maxLost, limit int, may func(i int) bool) []lossSet {
 	var sets []lossSet
 	set := newLossSet(len(needs))
 	var decide func(i, left int)
 	decide = func(i, left int) {
+		if len(sets) > limit {
+			return
+		}
 		if i == len(needs) {
 			sets = append(sets, slices.Clone(set))
 			return
 		}
-		forced := needs[i] >= 0 && set.has(needs[i])
-		if !forced {
+		if !set.forces(needs[i]) {
 			decide(i+1, left)
 		}
 		if left > 0 && (may == nil || may(i)) {
@@ -94,7 +81,7 @@ func closedSets(needs []int, maxLost int, may func(i int) bool) []lossSet {
 // alone (ALICE's classes among them), then random ones, each with its own
 // probability of loss, so that sets with few losses and with few survivors are
 // drawn as well as those in the middle.
-func sampleSets(needs []int, limit int, c Chooser) []lossSet {
+func sampleSets(needs [][]int, limit int, c Chooser) []lossSet {
 	n := len(needs)
 	var sets []lossSet
 	seen := map[string]bool{}
@@ -120,7 +107,7 @@ func sampleSets(needs []int, limit int, c Chooser) []lossSet {
 		take(func(i int) bool { return i >= k })
 	}
 	for k := range n {
-		take(func(i int) bool { return !keepsFor(needs, k, i) })
+		take(keepsFor(needs, k).kept)
 	}
 	for tries := 0; len(sets) < limit && tries < 4*limit; tries++ {
 		odds := 1 + c.Choose(15) // of 16
@@ -130,14 +117,18 @@ func sampleSets(needs []int, limit int, c Chooser) []lossSet {
 	return sets
 }
 
-// keepsFor tells whether i is k, or something that k cannot be kept without.
-func keepsFor(needs []int, k, i int) bool {
-	for ; k >= 0; k = needs[k] {
-		if k == i {
-			return true
+// keepsFor gives k, and all that it cannot be kept without.
+func keepsFor(needs [][]int, k int) lossSet {
+	set := newLossSet(len(needs))
+	set.add(k)
+	for i := k; i >= 0; i-- {
+		if set.has(i) {
+			for _, n := range needs[i] {
+				set.add(n)
+			}
 		}
 	}
-	return false
+	return set
 }
 
 func (s lossSet) id() string {
@@ -152,9 +143,9 @@ func (s lossSet) id() string {
 
 // lossSets gives the sets to try at a cut: all, or where there are more than
 // limit, a sample, and that it is one.
-func lossSets(needs []int, limit int, c Chooser) (sets []lossSet, capped bool) {
-	if countClosed(needs) > float64(limit) {
-		return sampleSets(needs, limit, c), true
+func lossSets(needs [][]int, limit int, c Chooser) (sets []lossSet, capped bool) {
+	if all := closedSets(needs, math.MaxInt, limit, nil); len(all) <= limit {
+		return all, false
 	}
-	return closedSets(needs, math.MaxInt, nil), false
+	return sampleSets(needs, limit, c), true
 }

@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"errors"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -331,7 +332,7 @@ func (t *trial) cut(j *job) {
 		most = len(t.best.scenario.Crashes[0].Lost) - 1
 	}
 	may := func(i int) bool { return t.first[siteOf(j.Pending[i]).String()] }
-	for _, lost := range closedSets(j.Needs, most, may) {
+	for _, lost := range closedSets(j.Needs, most, math.MaxInt, may) {
 		sim := j.Image(lost.kept)
 		if sim == nil {
 			continue

@@ -53,7 +53,7 @@ func (w *Walk) Next() {
 	case op.Kind == OpSyncWrite:
 		w.settleWrite(op)
 	case op.Kind.IsSync():
-		w.settle(op.covers)
+		w.settle(w.model.covers(op, w.pending))
 	}
 	w.strike(op)
 	effects := w.model.effects(op, w.pos)
@@ -69,21 +69,31 @@ func (w *Walk) Next() {
 // Settles tells whether an operation makes anything durable that is pending, or
 // takes anything back that a power cut just before it could have left.
 func (w *Walk) Settles(op *Op) bool {
-	return w.strikes(op) || op.Kind.IsSync() && slices.ContainsFunc(w.pending, op.covers)
+	return w.strikes(op) || op.Kind.IsSync() && slices.ContainsFunc(w.pending, w.model.covers(op, w.pending))
 }
 
 func (w *Walk) add(e *Effect) {
-	e.need = nil
-	e.depend(w.pending, w.durableSize(e.Ino))
+	e.needs = w.model.needs(e, w.pending, w.durableSize(e.Ino))
 	w.pending = append(w.pending, e)
 }
 
-// covers tells whether an effect is one that a sync makes durable, but for an
-// OpSyncWrite, which covers some of these only.
-func (o *Op) covers(e *Effect) bool { return e.Ino == o.Ino || o.Kind == OpSyncDisk }
-
-// settle makes those durable of what is pending that a sync covers.
+// settle makes those durable of what is pending that a sync covers, and what they
+// need.
 func (w *Walk) settle(covers func(*Effect) bool) {
+	if w.model.Order != nil {
+		set := map[*Effect]bool{}
+		for _, e := range w.pending {
+			if covers(e) {
+				e.imply(set)
+			}
+		}
+		for i, e := range w.pending {
+			if set[e] && e.shrinks() {
+				w.clip(i, set)
+			}
+		}
+		covers = func(e *Effect) bool { return set[e] || e.Kind == EffectData && e.Len == 0 }
+	}
 	w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
 		covered := covers(e)
 		if covered {
@@ -100,43 +110,50 @@ func (w *Walk) settle(covers func(*Effect) bool) {
 func (w *Walk) settleWrite(op *Op) {
 	end := op.Off + int64(len(op.Data))
 	first, beyond := op.Off-op.Off%w.model.Sector, end+(w.model.Sector-end%w.model.Sector)%w.model.Sector
-	covered := func(e *Effect) bool {
-		return e.Ino == op.Ino && e.Kind == EffectData && e.Off >= first && e.Off < beyond
+	written := func(e *Effect) bool {
+		return e.Ino == op.Ino && e.Len > 0 && e.Off < beyond && e.Off+e.Len > first
 	}
 	for _, e := range w.pending {
-		if covered(e) {
+		if written(e) {
 			end = max(end, e.Off+e.Len)
 		}
 	}
 	cut := -1 // the last truncation below that end: no size before it stays pending
 	for i, e := range w.pending {
-		if e.Ino == op.Ino && e.shrinks() && e.Op.Size < end {
+		if e.Ino == op.Ino && e.shrinks() && e.Size < end {
 			cut = i
-			w.clip(i)
+			w.clip(i, nil)
 		}
 	}
-	i := -1
-	w.settle(func(e *Effect) bool {
-		i++
+	covered := map[*Effect]bool{}
+	size := w.durableSize(op.Ino)
+	for i, e := range w.pending {
 		switch {
-		case e.Ino != op.Ino:
-			return false
-		case e.Kind == EffectSize:
-			return i <= cut || w.durableSize(e.Ino) < end
+		case e.Ino != op.Ino || e.Kind == EffectEntry:
+		case e.Kind == EffectData:
+			covered[e] = written(e) || e.Len == 0 // all of it cut off
+		case i <= cut || size < end || written(e):
+			covered[e], size = true, e.Size
 		}
-		return covered(e) || e.Len == 0 // all of it cut off
-	})
+	}
+	w.settle(func(e *Effect) bool { return covered[e] })
 }
 
 // clip takes from the data written before a truncation what it cuts off: it must
-// not come after it.
-func (w *Walk) clip(truncation int) {
+// not come after it. What becomes durable before it stays as it is.
+func (w *Walk) clip(truncation int, durable map[*Effect]bool) {
 	by := w.pending[truncation]
 	for i, e := range w.pending[:truncation] {
-		if e.Ino == by.Ino && e.Kind == EffectData && e.Off+e.Len > by.Op.Size {
+		if e.Ino == by.Ino && e.Kind == EffectData && e.Off+e.Len > by.Size && !durable[e] {
 			less := *e // a Cut may have this one
-			less.Len = max(0, by.Op.Size-e.Off)
+			less.Len = max(0, by.Size-e.Off)
 			w.pending[i] = &less
+			for _, later := range w.pending[i+1:] {
+				if at := slices.Index(later.needs, e); at >= 0 {
+					later.needs = slices.Clone(later.needs)
+					later.needs[at] = &less
+				}
+			}
 		}
 	}
 }
@@ -168,14 +185,32 @@ func (w *Walk) makeDurable(e *Effect) {
 func (w *Walk) dropUnseen() {
 	for before := -1; before != len(w.pending); {
 		before = len(w.pending)
+		var dropped []*Effect
 		w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
-			return w.named[e.Ino] == 0 && !slices.ContainsFunc(w.pending, func(p *Effect) bool { return p.nameTo(e.Ino) })
+			unseen := w.unseen(e.Ino) && !slices.ContainsFunc(e.names, func(n nameEffect) bool { return !w.unseen(n.dir) })
+			if unseen && w.model.Order != nil {
+				dropped = append(dropped, e)
+			}
+			return unseen
 		})
+		w.inherit(dropped)
 	}
 }
 
-func (e *Effect) nameTo(ino Ino) bool {
-	return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.ino == ino })
+// unseen tells whether no name leads to an inode, nor can.
+func (w *Walk) unseen(ino Ino) bool {
+	return w.named[ino] == 0 && !slices.ContainsFunc(w.pending, func(p *Effect) bool { return p.nameTo(ino) })
+}
+
+// inherit has those that needed what is dropped need what that needed.
+func (w *Walk) inherit(dropped []*Effect) {
+	for _, d := range slices.Backward(dropped) {
+		for _, e := range w.pending {
+			if i := slices.Index(e.needs, d); i >= 0 {
+				e.needs = append(slices.Delete(e.needs, i, i+1), d.needs...)
+			}
+		}
+	}
 }
 
 // Cut is a moment at which the power may go, or the process be killed. It does
@@ -186,10 +221,10 @@ type Cut struct {
 	// Pending are the effects that may be on the disk or not, in the order of
 	// the operations.
 	Pending []*Effect
-	// Needs gives for each pending effect the index of the one that it is seen
-	// with only, -1 where there is none. Sets of effects that respect it are
-	// all the disks there are, up to equality.
-	Needs []int
+	// Needs gives for each pending effect the indexes of those that it cannot be on
+	// the disk without, or not be seen; they are below its own. Sets of effects that
+	// respect this are all the disks there are, up to equality.
+	Needs [][]int
 
 	durable *disk
 	lost    []*Effect
@@ -197,11 +232,12 @@ type Cut struct {
 
 // Cut gives the moment that the walk has reached.
 func (w *Walk) Cut() *Cut {
-	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([]int, len(w.pending)), durable: w.durable.freeze(), lost: slices.Clone(w.lost)}
+	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([][]int, len(w.pending)), durable: w.durable.freeze(), lost: slices.Clone(w.lost)}
 	for i, e := range c.Pending {
-		c.Needs[i] = -1
-		if e.need != nil {
-			c.Needs[i] = slices.Index(c.Pending[:i], e.need)
+		for _, n := range e.needs {
+			if at := slices.Index(c.Pending[:i], n); at >= 0 { // else it is durable
+				c.Needs[i] = append(c.Needs[i], at)
+			}
 		}
 	}
 	return c
@@ -233,10 +269,6 @@ func (c *Cut) Image(kept func(i int) bool) *Sim {
 	}
 	d.moved = false
 	return simOn(d)
-}
-
-func (e *Effect) movesFolder() bool {
-	return e.Op.Kind == OpRename && e.Op.Dir != e.Op.Dir2 && e.Op.Mode.IsDir()
 }
 
 func (d *disk) hasCycle(dir Ino, above map[Ino]bool) bool {

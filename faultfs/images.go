@@ -1,6 +1,9 @@
 package faultfs
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // Images yields the disks that a power cut at this moment may leave, one for each
 // set of pending effects that respects Needs. Sets differ; the disks may be equal
@@ -23,7 +26,7 @@ func (c *Cut) decide(kept []bool, i int, yield func(*Sim) bool) bool {
 	if !c.decide(kept, i+1, yield) {
 		return false
 	}
-	if need := c.Needs[i]; need >= 0 && !kept[need] {
+	if slices.ContainsFunc(c.Needs[i], func(need int) bool { return !kept[need] }) {
 		return true
 	}
 	kept[i] = true

@@ -77,6 +77,16 @@ func (d *disk) within(ino, dir Ino) bool {
 	return found
 }
 
+// nameCount gives how many names lead to an inode.
+func (d *disk) nameCount(ino Ino) (n int) {
+	d.walk(rootIno, func(e entry) {
+		if e.ino == ino {
+			n++
+		}
+	})
+	return n
+}
+
 func (d *disk) treeKey(ino Ino) Key {
 	n := d.node(ino)
 	if !n.isDir() {
@@ -116,11 +126,13 @@ func (p *page) key() Key {
 	}
 	var k Key
 	if b := bytes.TrimRight(p.b, "\x00"); len(b) > 0 {
-		k = Key{maphash.Bytes(seedA, b), maphash.Bytes(seedB, b)}
+		k = bytesKey(b)
 	}
 	p.sum.Store(&k)
 	return k
 }
+
+func bytesKey(b []byte) Key { return Key{maphash.Bytes(seedA, b), maphash.Bytes(seedB, b)} }
 
 // Key stands for all the disks that a crash at the cut can leave, and which
 // effects leave which: cuts with one key give, for each set of effects by index,
@@ -141,21 +153,23 @@ func (c *Cut) Key() Key {
 		k = k.and(r.keys[i])
 	}
 	for i, e := range c.Pending {
-		k = k.with(uint64(e.Kind)).with(uint64(r.index(e.Ino))).with(uint64(c.Needs[i] + 1)).with(uint64(e.Op.Mode))
-		switch e.Kind {
-		case EffectSize:
-			k = k.with(uint64(e.Op.Size))
-		case EffectData:
-			b := e.Op.Data[e.Off-e.Op.Off:][:e.Len]
-			k = k.with(uint64(e.Off)).and(Key{maphash.Bytes(seedA, b), maphash.Bytes(seedB, b)})
+		k = k.with(uint64(e.Kind)).with(uint64(r.index(e.Ino))).with(uint64(e.Op.Mode))
+		for _, n := range c.Needs[i] {
+			k = k.with(uint64(n))
+		}
+		k = k.with(uint64(len(c.Needs[i])))
+		if e.Kind == EffectSize || e.Kind == EffectExtend {
+			k = k.with(uint64(e.Size))
+		}
+		if e.Kind == EffectData || e.Kind == EffectExtend {
+			k = k.with(uint64(e.Off)).and(bytesKey(e.bytes()))
 		}
 		for _, n := range e.names {
 			k = k.with(uint64(r.index(n.dir))).with(hashName(n.name)).with(uint64(r.index(n.ino)))
 		}
 	}
 	for _, e := range c.lost { // which a process that is started again can read
-		b := e.Op.Data[e.Off-e.Op.Off:][:e.Len]
-		k = k.with(uint64(r.index(e.Ino))).with(uint64(e.Off)).and(Key{maphash.Bytes(seedA, b), maphash.Bytes(seedB, b)})
+		k = k.with(uint64(r.index(e.Ino))).with(uint64(e.Off)).and(bytesKey(e.bytes()))
 	}
 	return k
 }

@@ -1,39 +1,107 @@
 package faultfs
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
-// Model is a set of persistence rules: how an operation splits into effects, and
-// what a sync covers. What no rule orders may reach the disk in any order, or
-// not at all.
+// Model is a set of persistence rules, as data: how an operation splits into
+// effects, which effects reach the disk before which, and what a sync covers. What
+// no rule orders may reach the disk in any order, or not at all. The built-in ones
+// are in [Models]; [ParseModel] reads others.
 type Model struct {
 	Name   string
 	Doc    string // one line
 	Source string // where the rules are written down
+	// Within names models that allow all that this one does.
+	Within []string
 
 	// Sector is the number of bytes that are stored whole or not at all: a write
 	// tears at its multiples.
 	Sector int64
+	// Block is the step by which a size grows, in bytes: a write that adds several
+	// blocks may leave the first ones. 0: a size grows at once.
+	Block int64
+	// Grow says what there is of a block that was added and not stored, Tail the
+	// same of bytes that were added to a block that the file had already.
+	Grow, Tail Growth
+	// Shrink has a size shrink by blocks, and Unlink has a file's bytes go before its
+	// last name does.
+	Shrink, Unlink bool
+	Rename         RenameSplit
+
+	// SyncFile and SyncDir say what fsync covers beside the file's own data and
+	// size, or the folder's own entries.
+	SyncFile, SyncDir Cover
+
+	// Order are the rules by which an effect needs earlier ones.
+	Order []Order
 }
 
-// POSIX is what fsync(2) and POSIX.1-2024 promise and nothing more: fsync of a
-// file covers that inode's data and size; fsync of a folder covers its entries;
-// nothing else is ordered. A size may be there without its data, which then reads
-// as zeros. A rename within a folder is one effect; from one folder to another it
-// is two, one in each, so that a crash may leave either name, both, or none.
-var POSIX = Model{
-	Name:   "posix",
-	Doc:    "fsync covers one inode's data and size, or one folder's entries; nothing else is ordered",
-	Source: "fsync(2), rename(2); POSIX.1-2024, fsync()",
-	Sector: 512,
+// Growth is what bytes are that a file was given, until they are stored.
+type Growth string
+
+// The ways to grow.
+const (
+	GrowZeros   Growth = "zeros"   // the size may be stored first: zeros
+	GrowGarbage Growth = "garbage" // what was there on the disk, or zeros
+	GrowData    Growth = "data"    // the bytes are there as soon as the size is
+)
+
+// RenameSplit is how a rename reaches the disk.
+type RenameSplit string
+
+// The ways to rename.
+const (
+	RenameWhole   RenameSplit = "whole"   // as one, from folder to folder too
+	RenameFolders RenameSplit = "folders" // as one in each folder
+	RenameSteps   RenameSplit = "steps"   // the target goes; the new name comes; the old name goes
+)
+
+// Cover is what a sync covers beyond what it was asked for.
+type Cover uint8
+
+// What a sync may cover, as a set.
+const (
+	CoverNames Cover = 1 << iota // the entries that lead to the file, and to its folders
+	CoverDirs                    // all entries, as with a journal of them
+	CoverSizes                   // all sizes
+	CoverAll                     // all there is
+)
+
+// Class is a kind of effects that rules speak of, and a set of these.
+type Class uint8
+
+// The classes.
+const (
+	ClassDir       Class = 1 << iota // entries
+	ClassRename                      // those that a rename makes; they are of ClassDir, too
+	ClassReplace                     // of these, the ones that take a file's place
+	ClassAppend                      // what extends a file: size, or bytes past its end, or both
+	ClassTruncate                    // other changes of a size
+	ClassOverwrite                   // bytes within a file
+	ClassSize                        // sizes, whoever changed them
+	ClassData                        // bytes, past the end or not
+	ClassAny       = Class(0xff)
+)
+
+// Order is a rule: an effect of a class in After needs each earlier one of a class
+// in Before that the scope brings together with it.
+type Order struct {
+	Before, After Class
+	Scope         Scope
 }
 
-// Models lists the models by the order of their names.
-func Models() []Model { return []Model{POSIX} }
+// Scope says which effects a rule brings together.
+type Scope string
 
-// ModelNamed finds a model.
+// The scopes.
+const (
+	ScopeAll   Scope = "all"   // any two
+	ScopeFile  Scope = "file"  // of one file: its data, its sizes, the entries made for it
+	ScopeName  Scope = "name"  // entries that share a name, a folder or what they lead to
+	ScopeEntry Scope = "entry" // entries of one name in one folder
+	ScopeBlock Scope = "block" // bytes of one block of 4096
+)
+
+// ModelNamed finds a built-in model.
 func ModelNamed(name string) (Model, bool) {
 	list := Models()
 	i := slices.IndexFunc(list, func(m Model) bool { return m.Name == name })
@@ -43,170 +111,130 @@ func ModelNamed(name string) (Model, bool) {
 	return list[i], true
 }
 
-// EffectKind says what of an operation an effect is.
-type EffectKind uint8
-
-// The kinds of effects.
-const (
-	EffectEntry EffectKind = iota + 1 // names made and taken away, as one
-	EffectSize                        // a file's size
-	EffectData                        // bytes within one sector
-)
-
-// Effect is a part of an operation that reaches the disk as one, or does not.
-type Effect struct {
-	Op   *Op
-	At   int // the place of Op in its trace, counted from 0 over all ops
-	Part int // and the effect's among those of Op
-	Kind EffectKind
-	// Ino is the inode, a file or a folder, whose sync makes the effect durable.
-	Ino Ino
-	// Off and Len are the bytes of an EffectData, as offsets in the file.
-	Off, Len int64
-
-	names []nameEffect // of an EffectEntry, in order
-
-	// need is an earlier effect without which this one could not be seen, so
-	// that losing only the earlier one is a disk of its own no more.
-	need *Effect
+// ties tells whether an effect that cannot be seen without another may be tied to
+// it (see Effect.tie). Where bytes have to be stored before something else and
+// sizes have not, a tie would bring the size with them.
+func (m *Model) ties() bool {
+	const bytes = ClassData | ClassOverwrite
+	return !slices.ContainsFunc(m.Order, func(o Order) bool {
+		return o.Before&bytes != 0 && o.Before&ClassSize == 0
+	})
 }
 
-type nameEffect struct {
-	dir  Ino
-	name string
-	ino  Ino // 0: the name goes
-}
-
-// String tells the effect in a few words, by path.
-func (e *Effect) String() string {
-	switch {
-	case e.Kind == EffectData:
-		return fmt.Sprintf("data of %s [%d:%d)", e.Op.Path, e.Off, e.Off+e.Len)
-	case e.Kind == EffectSize:
-		return fmt.Sprintf("size of %s: %d, before %d", e.Op.Path, e.Op.Size, e.Op.OldSize)
-	case e.Op.Kind == OpRename && len(e.names) == 1 && e.names[0].ino == 0:
-		return fmt.Sprintf("rename takes away %s", e.Op.Path)
-	case e.Op.Kind == OpRename && len(e.names) == 1:
-		return fmt.Sprintf("rename makes %s, from %s", e.Op.Path2, e.Op.Path)
-	}
-	return e.Op.String()
-}
-
-// effects splits an operation.
-func (m *Model) effects(op *Op, at int) []*Effect {
-	list := m.split(op, at)
-	for i, e := range list {
-		e.Part = i
-	}
-	return list
-}
-
-func (m *Model) split(op *Op, at int) []*Effect {
-	entry := func(dir Ino, names ...nameEffect) *Effect {
-		return &Effect{Op: op, At: at, Kind: EffectEntry, Ino: dir, names: names}
-	}
-	switch op.Kind {
-	case OpCreate, OpMkdir:
-		return []*Effect{entry(op.Dir, nameEffect{op.Dir, op.Name, op.Ino})}
-	case OpRemove:
-		return []*Effect{entry(op.Dir, nameEffect{op.Dir, op.Name, 0})}
-	case OpLink:
-		return []*Effect{entry(op.Dir2, nameEffect{op.Dir2, op.Name2, op.Ino})}
-	case OpRename:
-		from, to := nameEffect{op.Dir, op.Name, 0}, nameEffect{op.Dir2, op.Name2, op.Ino}
-		if op.Dir == op.Dir2 {
-			return []*Effect{entry(op.Dir, from, to)}
+// needs gives those of the pending effects without which a new one cannot be on
+// the disk: what ties and orders bring, less what these need in their turn.
+func (m *Model) needs(e *Effect, pending []*Effect, durableSize int64) []*Effect {
+	needs := e.sibling(pending)
+	if m.ties() {
+		if p := e.tie(pending, durableSize); p != nil && !slices.Contains(needs, p) {
+			needs = append(needs, p)
 		}
-		return []*Effect{entry(op.Dir2, to), entry(op.Dir, from)}
-	case OpTruncate:
-		return []*Effect{{Op: op, At: at, Kind: EffectSize, Ino: op.Ino}}
-	case OpWrite, OpAllocate:
-		return m.writeEffects(op, at)
+	}
+	if m.Order == nil {
+		return needs
+	}
+	implied := map[*Effect]bool{}
+	for _, n := range needs {
+		n.imply(implied)
+	}
+	for _, p := range slices.Backward(pending) {
+		if p.Op != e.Op && !implied[p] && m.orders(p, e) {
+			needs = append(needs, p)
+			p.imply(implied)
+		}
+	}
+	return needs
+}
+
+// sibling gives what an effect needs of its own operation, if it is pending.
+func (e *Effect) sibling(pending []*Effect) []*Effect {
+	for _, p := range slices.Backward(pending) {
+		if p.Op != e.Op {
+			break
+		}
+		if p.Part+1 == e.after {
+			return []*Effect{p}
+		}
 	}
 	return nil
 }
 
-// writeEffects are the size, where the write extends the file, and the data by
-// sectors.
-func (m *Model) writeEffects(op *Op, at int) []*Effect {
-	var list []*Effect
-	if op.Size > op.OldSize {
-		list = append(list, &Effect{Op: op, At: at, Kind: EffectSize, Ino: op.Ino})
-	}
-	end := op.Off + int64(len(op.Data))
-	for off := op.Off; off < end; {
-		next := min(end, off-off%m.Sector+m.Sector)
-		list = append(list, &Effect{Op: op, At: at, Kind: EffectData, Ino: op.Ino, Off: off, Len: next - off})
-		off = next
-	}
-	return list
-}
-
-// depend finds what a new effect needs among those that are pending. Only what
-// could not be seen otherwise is tied: an extension to the one before it, since
-// the longer size alone gives the same file; and data to the first extension
-// that reaches it. A shorter size in between unties them.
-func (e *Effect) depend(pending []*Effect, durableSize int64) {
-	if e.Kind == EffectEntry || e.shrinks() {
-		return
-	}
-	var last, first *Effect
-	for _, p := range slices.Backward(pending) {
-		if p.Kind != EffectSize || p.Ino != e.Ino {
-			continue
+// imply adds an effect, and all that it needs, to a set.
+func (e *Effect) imply(set map[*Effect]bool) {
+	if !set[e] {
+		set[e] = true
+		for _, n := range e.needs {
+			n.imply(set)
 		}
-		if p.shrinks() {
-			return
-		}
-		if last == nil {
-			last = p
-		}
-		if p.Op.Size > e.Off {
-			first = p
-		}
-	}
-	switch {
-	case e.Kind == EffectSize:
-		e.need = last
-	case durableSize <= e.Off:
-		e.need = first
 	}
 }
 
-func (e *Effect) shrinks() bool { return e.Kind == EffectSize && e.Op.Size < e.Op.OldSize }
-
-// apply makes the effect happen on a disk. Inodes come into being with the first
-// effect that concerns them, whether or not a name leads there.
-func (e *Effect) apply(d *disk) {
-	if e.Kind == EffectEntry {
-		e.applyNames(d)
-		return
-	}
-	if !d.has(e.Ino) {
-		d.addAt(e.Ino, e.Op.Mode)
-	}
-	if e.Kind == EffectSize {
-		d.edit(e.Ino).data.resize(d.own, e.Op.Size)
-		return
-	}
-	part := e.Op.Data[e.Off-e.Op.Off:]
-	d.edit(e.Ino).data.overwrite(d.own, part[:e.Len], e.Off)
+func (m *Model) orders(p, e *Effect) bool {
+	return slices.ContainsFunc(m.Order, func(o Order) bool {
+		return o.Before&p.class != 0 && o.After&e.class != 0 && o.Scope.joins(p, e)
+	})
 }
 
-func (e *Effect) applyNames(d *disk) {
-	var left Ino // what has lost a name
-	for _, n := range e.names {
-		if !d.has(n.dir) {
-			d.addAt(n.dir, folderMode)
-		}
-		if n.ino == 0 {
-			left, _ = d.node(n.dir).names.get(n.name)
-		} else if !d.has(n.ino) {
-			d.addAt(n.ino, e.Op.Mode)
-		}
-		d.setName(n.dir, n.name, n.ino)
-		again := e.Op.Kind == OpLink || e.Op.Kind == OpRename // and not a first name
-		d.linked = d.linked || again && n.ino != 0 && n.ino != left
+func (s Scope) joins(p, e *Effect) bool {
+	switch s {
+	case ScopeFile:
+		return p.concerns(e.file())
+	case ScopeName:
+		return p.shares(e)
+	case ScopeEntry:
+		return p.sameEntry(e)
+	case ScopeBlock:
+		return p.Ino == e.Ino && p.Len > 0 && e.Len > 0 && p.Off/4096 <= (e.Off+e.Len-1)/4096 && e.Off/4096 <= (p.Off+p.Len-1)/4096
 	}
-	d.moved = d.moved || e.movesFolder()
+	return true
+}
+
+// covers tells what an operation makes durable, of what is pending. What that
+// needs is durable with it.
+func (m *Model) covers(op *Op, pending []*Effect) func(*Effect) bool {
+	with := m.SyncFile
+	switch op.Kind {
+	case OpSyncDir:
+		with = m.SyncDir
+	case OpSyncDisk:
+		with = CoverAll
+	}
+	var names map[Ino]bool
+	if with&CoverNames != 0 {
+		names = leading(op.Ino, pending)
+	}
+	return func(e *Effect) bool {
+		if e.Op.Kind == OpRemove && e.Kind == EffectSize && op.Kind != OpSyncDisk {
+			return e.Op.Dir == op.Ino // the bytes go with the name
+		}
+		return e.on(op.Ino) || with&CoverAll != 0 ||
+			with&CoverDirs != 0 && e.Kind == EffectEntry ||
+			with&CoverSizes != 0 && e.class&ClassSize != 0 ||
+			names != nil && slices.ContainsFunc(e.names, func(n nameEffect) bool { return names[n.ino] })
+	}
+}
+
+// leading gives an inode and the folders above it, as far as their entries are
+// pending.
+func leading(ino Ino, pending []*Effect) map[Ino]bool {
+	set := map[Ino]bool{ino: true}
+	for before := 0; before != len(set); {
+		before = len(set)
+		for _, e := range pending {
+			for _, n := range e.names {
+				if set[n.ino] {
+					set[n.dir] = true
+				}
+			}
+		}
+	}
+	return set
+}
+
+// Weaker tells whether a built-in model allows all that another does, by Within.
+func (m *Model) Weaker(than Model) bool {
+	return m.Name == than.Name || slices.ContainsFunc(than.Within, func(name string) bool {
+		next, ok := ModelNamed(name)
+		return ok && m.Weaker(next)
+	})
 }

@@ -95,7 +95,7 @@ func checkCommands(commands []command, count *modelCount) error {
 			if err := life.check(); err != nil {
 				return fmt.Errorf("%w\n%s", err, told(commands[:i+1]))
 			}
-			*p = player{sim: cutAt(p.sim, small(), -1).Kill()}
+			*p = player{sim: cutAt(p.sim, stepped(), -1).Kill()}
 			ref.held = 0
 			life = &modelLife{player: p, count: count}
 			count.Kills++
@@ -106,7 +106,7 @@ func checkCommands(commands []command, count *modelCount) error {
 			if err := life.check(); err != nil {
 				return fmt.Errorf("%w\n%s", err, told(commands[:i+1]))
 			}
-			cut := cutAt(p.sim, small(), -1)
+			cut := cutAt(p.sim, stepped(), -1)
 			left := treesOf(cut)
 			tree := sorted(left)[int(c.off)%len(left)]
 			*p = player{sim: image(cut, left[tree])}
@@ -157,7 +157,7 @@ func (l *modelLife) expect(ref *reference) {
 }
 
 func (l *modelLife) check() error {
-	w := l.sim.Trace().Walk(small())
+	w := l.sim.Trace().Walk(stepped())
 	for i, at := range l.at {
 		for w.Pos() < at {
 			w.Next()

@@ -175,8 +175,9 @@ func (r *reference) resize(ino, size int) {
 }
 
 func (r *reference) write(ino, off int, data string) {
-	if off+len(data) > r.now()[ino].size && data != "" {
-		r.resize(ino, off+len(data))
+	for end := off + len(data); end > r.now()[ino].size && data != ""; {
+		size := r.now()[ino].size
+		r.resize(ino, min(end, size-size%step+step))
 	}
 	// Byte by byte, begin an effect at each sector.
 	for i := 0; i < len(data); {

@@ -16,6 +16,7 @@ import (
 
 const (
 	sector = 4 // so that few bytes tear
+	step   = 8 // and few add steps to a size, in stepped
 	create = os.O_RDWR | os.O_CREATE
 )
 
@@ -23,6 +24,13 @@ const (
 func small() Model {
 	m := POSIX
 	m.Sector = sector
+	return m
+}
+
+// stepped is small with sizes that grow in short steps.
+func stepped() Model {
+	m := small()
+	m.Block = step
 	return m
 }
 
@@ -293,8 +301,10 @@ func closedSets(c *Cut) []uint {
 	var out []uint
 	for set := range uint(1) << len(c.Pending) {
 		closed := true
-		for i, need := range c.Needs {
-			closed = closed && (set>>i&1 == 0 || need < 0 || set>>need&1 == 1)
+		for i, needs := range c.Needs {
+			for _, need := range needs {
+				closed = closed && (set>>i&1 == 0 || set>>need&1 == 1)
+			}
 		}
 		if closed {
 			out = append(out, set)

@@ -253,8 +253,11 @@ func (s *Sim) Remove(name string) error {
 	if errno != 0 {
 		return pathError("remove", name, errno)
 	}
+	n := s.disk.node(ino)
+	op := &Op{Kind: OpRemove, Ino: ino, Dir: dir, Name: last, Path: name, Mode: n.mode, OldSize: n.data.size,
+		LastName: !s.disk.linked || s.disk.nameCount(ino) == 1}
 	s.disk.setName(dir, last, 0)
-	s.record(&Op{Kind: OpRemove, Ino: ino, Dir: dir, Name: last, Path: name, Mode: s.disk.node(ino).mode})
+	s.record(op)
 	return nil
 }
 
@@ -303,7 +306,7 @@ func (s *Sim) renameOp(oldname, newname string) (Op, syscall.Errno) {
 		return Op{}, syscall.ENOTDIR
 	}
 	return Op{Kind: OpRename, Ino: ino, Dir: dir, Name: last, Dir2: dir2, Name2: last2,
-		Path: oldname, Path2: newname, Mode: s.disk.node(ino).mode}, 0
+		Path: oldname, Path2: newname, Mode: s.disk.node(ino).mode, Replaces: ino2 != 0}, 0
 }
 
 // Link implements [Linker].

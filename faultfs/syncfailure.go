@@ -101,9 +101,16 @@ func (w *Walk) failSync(op *Op) {
 		case mode.Reverts:
 		case e.Kind == EffectData:
 			w.lost = append(w.lost, e)
+		case e.Kind == EffectExtend:
+			size, data := *e, *e
+			size.Kind, data.Kind = EffectSize, EffectData
+			w.lost = append(w.lost, &data)
+			if mode.Grows {
+				w.makeDurable(&size)
+			}
 		case e.shrinks():
-			w.cutLost(e.Op)
-			if mode.Grows || w.durable.has(e.Ino) && e.Op.Size < w.durable.node(e.Ino).data.size {
+			w.cutLost(e.Size, e.Ino)
+			if mode.Grows || w.durable.has(e.Ino) && e.Size < w.durable.node(e.Ino).data.size {
 				w.makeDurable(e) // by the journal, which has not failed
 			}
 		case mode.Grows:
@@ -127,7 +134,7 @@ func (w *Walk) forgetLost(ino Ino) {
 func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 	from, to := op.Off, op.Off+int64(len(op.Data))
 	if op.Kind == OpTruncate && op.Size < op.OldSize {
-		w.cutLost(op)
+		w.cutLost(op.Size, op.Ino)
 		from = op.Size // from where on its page is cleared
 		to = from + min(from%pageSize, 1)
 	}
@@ -136,15 +143,13 @@ func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 	}
 	var before []*Effect
 	if op.Size == op.OldSize && w.knownSize(op.Ino) < to {
-		c := *op
-		c.OldSize, c.Size = 0, to
-		before = append(before, &Effect{Op: &c, At: w.pos, Kind: EffectSize, Ino: op.Ino})
+		before = append(before, &Effect{Op: op, At: w.pos, Kind: EffectSize, Ino: op.Ino, Size: to, class: ClassAppend | ClassSize})
 	}
 	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool {
 		hit := e.Ino == op.Ino && e.Off/pageSize <= (to-1)/pageSize && (e.Off+e.Len-1)/pageSize >= from/pageSize
 		if hit {
 			c := *e
-			c.At = w.pos
+			c.At, c.after = w.pos, 0
 			before = append(before, &c)
 		}
 		return hit
@@ -152,6 +157,11 @@ func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 	at := 0 // after the size, before newer bytes
 	for at < len(effects) && effects[at].Kind == EffectSize {
 		at++
+	}
+	for _, e := range effects {
+		if e.after > at {
+			e.after += len(before)
+		}
 	}
 	effects = slices.Insert(effects, at, before...)
 	for i, e := range effects {
@@ -163,8 +173,8 @@ func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 // knownSize is the size that the disk has, or will have with all that is pending.
 func (w *Walk) knownSize(ino Ino) int64 {
 	for _, e := range slices.Backward(w.pending) {
-		if e.Ino == ino && e.Kind == EffectSize {
-			return e.Op.Size
+		if e.Ino == ino && (e.Kind == EffectSize || e.Kind == EffectExtend) {
+			return e.Size
 		}
 	}
 	if w.durable.has(ino) {
@@ -174,12 +184,12 @@ func (w *Walk) knownSize(ino Ino) int64 {
 }
 
 // cutLost forgets what was lost past a file's new end.
-func (w *Walk) cutLost(op *Op) {
-	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool { return e.Ino == op.Ino && e.Off >= op.Size })
+func (w *Walk) cutLost(size int64, ino Ino) {
+	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool { return e.Ino == ino && e.Off >= size })
 	for i, e := range w.lost {
-		if e.Ino == op.Ino && e.Off+e.Len > op.Size {
+		if e.Ino == ino && e.Off+e.Len > size {
 			c := *e
-			c.Len = op.Size - e.Off
+			c.Len = size - e.Off
 			w.lost[i] = &c
 		}
 	}

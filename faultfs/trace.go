@@ -72,10 +72,12 @@ type Op struct {
 	Name, Name2 string
 	Path, Path2 string
 	Mode        fs.FileMode // of what is created
+	LastName    bool        // of a remove: the file has no other
+	Replaces    bool        // of a rename: a file was there
 
 	Off     int64  // of a write or allocation, in bytes
 	Data    []byte // of a write, or the zeros of an allocation; not to be changed
-	OldSize int64  // of the file, before
+	OldSize int64  // of the file, before; of a removed one, what it was
 	Size    int64  // and after
 
 	Stack Stack // who asked

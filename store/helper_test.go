@@ -219,21 +219,7 @@ func everyImage(t testing.TB, c *faultfs.Cut, f func(*faultfs.Sim)) {
 	if n := len(c.Pending); n > 16 {
 		t.Fatalf("%d pending effects are too many to go through", n)
 	}
-	kept := make([]bool, len(c.Pending))
-	var choose func(i int)
-	choose = func(i int) {
-		if i == len(kept) {
-			if image := c.Image(func(i int) bool { return kept[i] }); image != nil {
-				f(image)
-			}
-			return
-		}
-		kept[i] = false
-		choose(i + 1)
-		if need := c.Needs[i]; need < 0 || kept[need] {
-			kept[i] = true
-			choose(i + 1)
-		}
+	for image := range c.Images() {
+		f(image)
 	}
-	choose(0)
 }

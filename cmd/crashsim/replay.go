@@ -129,7 +129,7 @@ func listCommand() *cobra.Command {
 			}
 			_, _ = fmt.Fprintln(out, "models:")
 			for _, m := range faultfs.Models() {
-				_, _ = fmt.Fprintf(out, "  %-10s %s\n  %-10s source: %s\n", m.Name, m.Doc, "", m.Source)
+				_, _ = fmt.Fprintf(out, "  %-20s %s\n  %-20s source: %s\n", m.Name, m.Doc, "", m.Source)
 			}
 			return nil
 		},
