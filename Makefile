@@ -25,7 +25,8 @@ vet:
 # the two whose only purpose is other people's tests.
 FORTESTS = ^crashsim/crashtest/(fuzztest|rapidtest)$$
 production:
-	@! go list -deps $$(go list ./... | grep -vE '$(FORTESTS)') | grep -E '^($(TESTLIBS))(/|$$)' || { echo "imported by a production package: go list -deps"; exit 1; }
+	@packages=$$(go list ./...) && deps=$$(go list -deps $$(echo "$$packages" | grep -vE '$(FORTESTS)')) && \
+		! echo "$$deps" | grep -E '^($(TESTLIBS))(/|$$)' || { echo "imported by a production package, or no list of what is: go list -deps ./..."; exit 1; }
 
 lint:
 	$(LINT) run ./...
