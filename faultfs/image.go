@@ -291,19 +291,28 @@ func (d *disk) hasCycle(dir Ino, above map[Ino]bool) bool {
 // from the kill.
 func (c *Cut) Kill() *Sim {
 	d := c.durable.fork()
-	carry := func(list []*Effect) []*Effect {
-		carried := make([]*Effect, len(list))
-		for i, e := range list {
-			e.apply(d)
-			before := *e
-			before.At -= c.At
-			carried[i] = &before
+	for _, e := range c.lost {
+		if e.Kind == EffectSize {
+			e.remember(d)
 		}
-		return carried
 	}
-	t := Trace{base: c.durable, carried: carry(c.Pending)}
-	if c.lost != nil {
-		t.carriedLost = carry(c.lost) // which newer bytes never overlap
+	t := Trace{base: c.durable, carried: c.carry(c.Pending), carriedLost: c.carry(c.lost)}
+	for _, e := range append(slices.Clone(c.Pending), c.lost...) {
+		e.remember(d)
 	}
 	return newSim(d, t)
+}
+
+// carry gives effects as the next trace begins with them.
+func (c *Cut) carry(list []*Effect) []*Effect {
+	if list == nil {
+		return nil
+	}
+	carried := make([]*Effect, len(list))
+	for i, e := range list {
+		before := *e
+		before.At -= c.At
+		carried[i] = &before
+	}
+	return carried
 }

@@ -169,7 +169,10 @@ func (c *Cut) Key() Key {
 		}
 	}
 	for _, e := range c.lost { // which a process that is started again can read
-		k = k.with(uint64(r.index(e.Ino))).with(uint64(e.Off)).and(bytesKey(e.bytes()))
+		k = k.with(uint64(e.Kind)).with(uint64(r.index(e.Ino))).with(uint64(e.Size))
+		if e.Kind == EffectData {
+			k = k.with(uint64(e.Off)).and(bytesKey(e.bytes()))
+		}
 	}
 	return k
 }

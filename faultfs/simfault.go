@@ -47,6 +47,9 @@ func (s *Sim) evict() bool {
 	w := s.walked()
 	var done []Ino
 	for _, e := range w.lost {
+		if e.Kind != EffectData {
+			continue // a size stays with the inode
+		}
 		p := make([]byte, e.Len)
 		if w.durable.has(e.Ino) {
 			w.durable.node(e.Ino).data.readAt(p, e.Off)
@@ -75,7 +78,7 @@ func (s *Sim) damage(name string, off int64, data []byte, how string) bool {
 		return false
 	}
 	newer := func(e *Effect) bool {
-		return e.Ino == ino && e.Kind == EffectData && e.Off < off+int64(len(data)) && off < e.Off+e.Len
+		return e.Ino == ino && e.Len > 0 && !e.Garbage && e.Off < off+int64(len(data)) && off < e.Off+e.Len
 	}
 	if !slices.ContainsFunc(w.pending, newer) && !slices.ContainsFunc(w.lost, newer) {
 		s.disk.damage(op)

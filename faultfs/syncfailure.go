@@ -66,7 +66,7 @@ func (w *Walk) strike(op *Op) {
 	case OpSyncFail:
 		w.failSync(op)
 	case OpEvict:
-		w.forgetLost(op.Ino)
+		w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool { return e.Ino == op.Ino && e.Kind == EffectData })
 	case OpDamage:
 		if w.durable.has(op.Ino) {
 			w.durable.damage(op)
@@ -96,36 +96,34 @@ func (w *Walk) failSync(op *Op) {
 	}
 	w.pending = slices.DeleteFunc(w.pending, func(e *Effect) bool {
 		switch {
-		case e.Ino != op.Ino || e.Kind == EffectEntry:
+		case e.Ino != op.Ino || e.Kind == EffectEntry || e.Op.Kind == OpRemove:
 			return false
-		case mode.Reverts:
+		case mode.Reverts || e.Garbage:
 		case e.Kind == EffectData:
 			w.lost = append(w.lost, e)
 		case e.Kind == EffectExtend:
 			size, data := *e, *e
 			size.Kind, data.Kind = EffectSize, EffectData
-			w.lost = append(w.lost, &data)
 			if mode.Grows {
 				w.makeDurable(&size)
+			} else {
+				w.lost = append(w.lost, &size)
 			}
-		case e.shrinks():
-			w.cutLost(e.Size, e.Ino)
-			if mode.Grows || w.durable.has(e.Ino) && e.Size < w.durable.node(e.Ino).data.size {
-				w.makeDurable(e) // by the journal, which has not failed
+			w.lost = append(w.lost, &data)
+		case mode.Grows || e.Op.Kind != OpWrite: // what was asked for as a size is in the journal
+			if e.shrinks() {
+				w.cutLost(e.Size, e.Ino)
 			}
-		case mode.Grows:
 			w.makeDurable(e)
+		default:
+			w.lost = append(w.lost, e)
 		}
 		return true
 	})
 	if mode.Reverts {
-		w.forgetLost(op.Ino)
+		w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool { return e.Ino == op.Ino })
 	}
 	w.dropUnseen()
-}
-
-func (w *Walk) forgetLost(ino Ino) {
-	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool { return e.Ino == ino })
 }
 
 // dirtied gives the effects of an operation with those that follow from what was
@@ -142,11 +140,11 @@ func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 		return effects
 	}
 	var before []*Effect
-	if op.Size == op.OldSize && w.knownSize(op.Ino) < to {
-		before = append(before, &Effect{Op: op, At: w.pos, Kind: EffectSize, Ino: op.Ino, Size: to, class: ClassAppend | ClassSize})
+	if stored := min(op.Size, (to+pageSize-1)/pageSize*pageSize); op.Size == op.OldSize && w.knownSize(op.Ino) < stored {
+		before = append(before, &Effect{Op: op, At: w.pos, Kind: EffectSize, Ino: op.Ino, Size: stored, class: ClassAppend | ClassSize})
 	}
 	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool {
-		hit := e.Ino == op.Ino && e.Off/pageSize <= (to-1)/pageSize && (e.Off+e.Len-1)/pageSize >= from/pageSize
+		hit := e.Ino == op.Ino && e.Kind == EffectData && e.Off/pageSize <= (to-1)/pageSize && (e.Off+e.Len-1)/pageSize >= from/pageSize
 		if hit {
 			c := *e
 			c.At, c.after = w.pos, 0
@@ -173,7 +171,7 @@ func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 // knownSize is the size that the disk has, or will have with all that is pending.
 func (w *Walk) knownSize(ino Ino) int64 {
 	for _, e := range slices.Backward(w.pending) {
-		if e.Ino == ino && (e.Kind == EffectSize || e.Kind == EffectExtend) {
+		if e.Ino == ino && (e.Kind == EffectSize || e.Kind == EffectExtend) && e.Op.Kind != OpRemove {
 			return e.Size
 		}
 	}
@@ -185,13 +183,23 @@ func (w *Walk) knownSize(ino Ino) int64 {
 
 // cutLost forgets what was lost past a file's new end.
 func (w *Walk) cutLost(size int64, ino Ino) {
-	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool { return e.Ino == ino && e.Off >= size })
+	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool {
+		return e.Ino == ino && (e.Kind == EffectData && e.Off >= size || e.Kind == EffectSize && e.Size > size)
+	})
 	for i, e := range w.lost {
-		if e.Ino == ino && e.Off+e.Len > size {
+		if e.Ino == ino && e.Kind == EffectData && e.Off+e.Len > size {
 			c := *e
 			c.Len = size - e.Off
 			w.lost[i] = &c
 		}
+	}
+}
+
+// remember makes an effect happen on a disk as memory has it, on top of what was
+// lost: there a size only grows, but by a truncation.
+func (e *Effect) remember(d *disk) {
+	if e.Kind != EffectSize || e.shrinks() || !d.has(e.Ino) || e.Size > d.node(e.Ino).data.size {
+		e.apply(d)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -385,4 +386,114 @@ func TestShrunkFileAndAFailedFsync(t *testing.T) {
 	r.sync(r.f, eio)
 	r.reads("a")
 	r.leaves("a")
+}
+
+// However syncs fail, a process that is started again reads what the last one
+// could; what an eviction leaves is what a power cut leaves that loses nothing; and
+// the one does not change the other.
+func TestFailuresAgreeWithOneAnother(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(2000)
+	if testing.Short() {
+		seeds = 500
+	}
+	modes := []string{"ext4-ordered", "ext4-journal", "xfs", "btrfs", "freebsd"}
+	differ := 0
+	for seed := range seeds {
+		r := rand.New(rand.NewPCG(seed, 11))
+		mode := modes[r.IntN(len(modes))]
+		plan, err := ParsePlan("fsync p=0.4: mode=" + mode + " EIO; any p=0.02: evict")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sim := NewSim()
+		disk, err := plan.Arm(chooser(r.IntN)).Over(sim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log []string
+		for i := range 1 + int(seed%40) { // few at first: a failure is short
+			log = append(log, randomChange(r, disk, i))
+		}
+		differ += agree(t, fmt.Sprintf("seed %d, %s:\n%s", seed, mode, strings.Join(log, "\n")), sim, mode == "xfs")
+		if t.Failed() {
+			return
+		}
+	}
+	if differ < int(seeds)/20 {
+		t.Errorf("only %d of %d runs had lost pages at the end", differ, seeds)
+	}
+}
+
+func randomChange(r *rand.Rand, disk FS, i int) string {
+	name := []string{"a", "b", "c"}[r.IntN(3)]
+	offset := []int64{0, 10, 600, 4000, 4096, 5000, 9000, 12288}[r.IntN(8)]
+	kind := []string{"write", "write", "append", "truncate", "sync", "sync", "syncdir", "rename", "remove"}[r.IntN(9)]
+	f, err := disk.OpenFile(name, os.O_RDWR|os.O_CREATE, 0)
+	if err != nil {
+		return err.Error()
+	}
+	switch kind {
+	case "append":
+		offset, err = f.Seek(0, io.SeekEnd)
+		fallthrough
+	case "write":
+		_, err = f.WriteAt(bytesOf(i, 1+r.IntN(5000)), offset)
+	case "truncate":
+		err = f.Truncate(offset)
+	case "sync":
+		err = f.Sync()
+	case "syncdir":
+		err = disk.SyncDir(".")
+	case "rename":
+		err = disk.Rename(name, "c")
+	case "remove":
+		err = disk.Remove(name)
+	}
+	return fmt.Sprint(kind, " ", name, " ", offset, " ", err, " ", f.Close())
+}
+
+// agree gives 1 if pages were lost.
+func agree(t *testing.T, what string, sim *Sim, sizesDiffer bool) int {
+	t.Helper()
+	text := func(disk FS) string {
+		if !sizesDiffer {
+			return tree(disk)
+		}
+		lines := strings.Split(tree(disk), "\n")
+		for i := range lines {
+			lines[i] = strings.TrimRight(lines[i], "0") // the size in memory is not the stored one
+		}
+		return strings.Join(lines, "\n")
+	}
+	cut := cutAt(sim, POSIX, -1)
+	killed := cut.Kill()
+	before := tree(sim)
+	if got := tree(killed); got != before {
+		t.Errorf("%s\nrestarted, it reads\n%.400s\nbefore\n%.400s", what, got, before)
+	}
+	if got, want := leftWhole(killed, text), leftWhole(sim, text); got != want {
+		t.Errorf("%s\nrestarted, a power cut leaves\n%.400s\nbefore\n%.400s", what, got, want)
+	}
+	whole := leftWhole(sim, text)
+	sim.Evict()
+	killed.Evict()
+	if got := text(sim); got != whole {
+		t.Errorf("%s\nevicted, it reads\n%.400s\nstored is\n%.400s", what, got, whole)
+	}
+	if got := leftWhole(sim, text); got != whole {
+		t.Errorf("%s\nevicted, it leaves\n%.400s\nbefore\n%.400s", what, got, whole)
+	}
+	if a, b := tree(sim), tree(killed); a != b {
+		t.Errorf("%s\nevicted after a restart, it reads\n%.400s\nwithout\n%.400s", what, b, a)
+	}
+	if tree(sim) == before {
+		return 0
+	}
+	return 1
+}
+
+func leftWhole(sim *Sim, text func(FS) string) string {
+	cut := cutAt(sim, POSIX, -1)
+	return text(cut.Image(func(int) bool { return true }))
 }
