@@ -145,10 +145,7 @@ func tellLost(b *strings.Builder, lost []*faultfs.Effect) {
 }
 
 func tellStack(b *strings.Builder, s faultfs.Stack) {
-	for _, f := range s.Frames() {
-		if f.Package() == thisPackage {
-			return // what is above is the harness
-		}
+	for _, f := range framesOf(s) {
 		fmt.Fprintf(b, "        %s  %s\n", f.Line, f.Func)
 	}
 }
@@ -161,24 +158,15 @@ func (p *play) tellFailure(b *strings.Builder) {
 	if len(p.allowed) > 0 && f.Want == "" {
 		fmt.Fprintf(b, "  right would be the state after %s\n", p.placesOf(p.allowed))
 	}
-	if f.Want == f.Got {
-		return
-	}
-	switch f.Kind {
-	case WrongAnswer:
-		fmt.Fprintf(b, "  right (-) and given (+):\n")
-	case Forgotten:
-		fmt.Fprintf(b, "  shown before (-) and recovered (+):\n")
-	default:
-		fmt.Fprintf(b, "  right is the state after %s (-), and there is (+):\n", p.placesOf(p.allowed))
-	}
-	diff := udiff.Unified("right", "given", line(f.Want), line(f.Got))
-	for l := range strings.Lines(diff) {
-		if !strings.HasPrefix(l, "---") && !strings.HasPrefix(l, "+++") && !strings.HasPrefix(l, "\\") {
-			b.WriteString("    " + l)
+	if head, lines := p.diff(); head != "" {
+		fmt.Fprintf(b, "  %s:\n", head)
+		for _, l := range lines {
+			fmt.Fprintf(b, "    %s\n", l)
 		}
 	}
 }
+
+func unified(want, got string) string { return udiff.Unified("right", "given", line(want), line(got)) }
 
 func line(s string) string { return strings.TrimSuffix(s, "\n") + "\n" }
 
