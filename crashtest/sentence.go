@@ -80,7 +80,11 @@ func (p *play) missing() string {
 }
 
 func nameOp(ops []string, i int) string {
-	return fmt.Sprintf("operation %d (%s)", i+1, brief(shorten(ops[i])))
+	text := ops[i]
+	if r := []rune(text); len(r) > 60 {
+		text = string(r[:50]) + "..."
+	}
+	return fmt.Sprintf("operation %d (%s)", i+1, text)
 }
 
 // endOf gives where a life was cut.
@@ -105,7 +109,7 @@ func (p *play) because(sc *Scenario) string {
 		return ""
 	}
 	c, life, cut := sc.Crashes[at], p.lives[at], p.cuts[at].At
-	in := map[Life]string{InRecovery: ", in recovery", InProbes: ", after recovery"}[c.In]
+	in := map[Life]string{InRecovery: ", in a crash of recovery", InProbes: ", in a crash after recovery"}[c.In]
 	if lost := p.lost[at]; len(lost) > 0 {
 		return explain(life.trace, cut, lost) + in
 	}
@@ -114,9 +118,9 @@ func (p *play) because(sc *Scenario) string {
 		did = "the last thing done was " + brief(op.String())
 	}
 	if c.Kill {
-		return "the process is killed" + in + ", and " + did
+		return "the process is killed, and " + did
 	}
-	return "the power fails" + in + " with nothing lost, and " + did
+	return "the power fails with nothing lost, and " + did + in
 }
 
 // explain says of each thing that was lost which sync it lacked. More than two are
@@ -163,10 +167,13 @@ func explainOp(t *faultfs.Trace, cut int, group, lost []*faultfs.Effect) string 
 		return explainRename(first)
 	}
 	what := "its new size"
-	if first.Kind == faultfs.EffectData || len(group) > 1 {
-		what = "what was written to it"
-		if wrote, gone := op.Data, dataOf(group); gone < int64(len(wrote)) {
-			what = fmt.Sprintf("%d of %d bytes of one write", gone, len(wrote))
+	if gone := dataOf(group); gone > 0 {
+		what = fmt.Sprintf("what was written to it at %d", op.Off)
+		if gone < int64(len(op.Data)) {
+			what = fmt.Sprintf("%d of %d bytes written to it at %d", gone, len(op.Data), op.Off)
+		}
+		if op.Size > op.OldSize && first.Len > 0 && first.Kind == faultfs.EffectData { // its size is not lost
+			return fmt.Sprintf("%s grew on the disk without %s, which was not synced", file, what)
 		}
 	}
 	if to := renamedSince(t, first, cut, lost); to != "" {
@@ -196,9 +203,7 @@ func folder(dir string) string {
 
 func dataOf(group []*faultfs.Effect) (n int64) {
 	for _, e := range group {
-		if e.Kind == faultfs.EffectData {
-			n += e.Len
-		}
+		n += e.Len
 	}
 	return n
 }

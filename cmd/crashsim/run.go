@@ -186,20 +186,34 @@ func (a *artifacts) done() {
 
 // readCase reads a case file, and finds its target.
 func readCase(path string) (*crashtest.Case, *crashtest.Target, error) {
-	text, err := os.ReadFile(path)
+	c, err := parseCase(path)
 	if err != nil {
-		return nil, nil, usage("%w: give a case file, such as a run leaves in its artifacts folder", err)
+		return nil, nil, err
 	}
-	var c crashtest.Case
-	if err := c.UnmarshalText(text); err != nil {
-		return nil, nil, usage("%s: %w; give a case file as crashsim wrote it", path, err)
-	}
-	t, err := targetNamed(c.Target)
-	if err == nil {
-		err = c.Check(t)
-	}
+	t, err := targetOf(c)
 	if err != nil {
 		return nil, nil, usage("%s: %w; give a case of a target that crashsim list shows", path, err)
 	}
-	return &c, t, nil
+	return c, t, nil
+}
+
+func parseCase(path string) (*crashtest.Case, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("%w: give a case file, such as a run leaves in its artifacts folder", err)
+	}
+	var c crashtest.Case
+	if err := c.UnmarshalText(text); err != nil {
+		return nil, usage("%s: %w; give a case file as crashsim wrote it", path, err)
+	}
+	return &c, nil
+}
+
+// targetOf finds the target of a case, if that knows all that is in it.
+func targetOf(c *crashtest.Case) (*crashtest.Target, error) {
+	t, err := targetNamed(c.Target)
+	if err != nil {
+		return nil, err
+	}
+	return t, c.Check(t)
 }
