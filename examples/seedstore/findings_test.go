@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,6 +25,10 @@ Each of these is a way in which the design as first written loses data, or canno
 ` + "`crashsim run seedstore`" + ` prints them; the test beside this file fails when one is no longer found. To write it anew:
 ` + "`go test ./examples/seedstore -update`" + `.
 `
+
+// callers are lines above the store in a stack. They may move: a finding is told by
+// the store's own.
+var callers = regexp.MustCompile(`(crashsim/examples/workerruntime/\w+\.go):\d+`)
 
 // Every finding is found, in the same words and in the same order.
 func TestFindingsAreStillFound(t *testing.T) {
@@ -54,13 +59,14 @@ func TestFindingsAreStillFound(t *testing.T) {
 	if len(r.Findings) < 10 {
 		t.Errorf("%d findings, want ten at least", len(r.Findings))
 	}
-	for _, section := range strings.Split(string(want), "\n## ")[1:] {
+	now, then := callers.ReplaceAllString(b.String(), "$1"), callers.ReplaceAllString(string(want), "$1")
+	for _, section := range strings.Split(then, "\n## ")[1:] {
 		_, report, _ := strings.Cut(section, "```\n")
-		if !strings.Contains(b.String(), report) {
+		if !strings.Contains(now, report) {
 			t.Errorf("no longer found: %s", section)
 		}
 	}
-	if b.String() != string(want) {
+	if now != then {
 		t.Error("there are other findings than in FINDINGS.md, or in another order: look at them, then go test ./examples/seedstore -update")
 	}
 }
