@@ -8,4 +8,9 @@
 // pending effects that the rules allow may have reached the disk. An image of
 // one such disk is again a [Sim], on which a store can be recovered, and
 // recorded, in its turn.
+//
+// Between a store and either disk stands what a test puts there ([Intercept]): a
+// fault plan ([Plan]) strikes the calls that it names with what disks are known to
+// do, errors, short and torn writes, a sync that fails and loses what it should
+// have stored, and more ([Action]).
 package faultfs

@@ -537,6 +537,7 @@ func TestFaultsThatNeedTheSimulatedDisk(t *testing.T) {
 // Each action that is said to apply to a call strikes it: on the simulated disk all,
 // on the real one those that it does not refuse.
 func TestApplicableFaultsStrike(t *testing.T) {
+	t.Parallel()
 	setUp := func(t *testing.T, disk FS) {
 		putAll(t, disk)
 		put(t, disk, "file", "some older text")

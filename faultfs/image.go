@@ -6,6 +6,7 @@ import "slices"
 // durable and what is pending.
 type Walk struct {
 	model   Model
+	shared  *Model // the same, for cuts to keep without the walk
 	trace   *Trace
 	pos     int
 	durable *disk
@@ -16,7 +17,7 @@ type Walk struct {
 
 // Walk begins before the first operation.
 func (t *Trace) Walk(m Model) *Walk {
-	w := &Walk{model: m, trace: t, durable: t.base.fork(), named: map[Ino]int{rootIno: 1}}
+	w := &Walk{model: m, shared: &m, trace: t, durable: t.base.fork(), named: map[Ino]int{rootIno: 1}}
 	w.countNames()
 	for _, e := range t.carried {
 		own := *e // other walks begin with it too
@@ -228,11 +229,13 @@ type Cut struct {
 
 	durable *disk
 	lost    []*Effect
+	model   *Model
 }
 
 // Cut gives the moment that the walk has reached.
 func (w *Walk) Cut() *Cut {
-	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([][]int, len(w.pending)), durable: w.durable.freeze(), lost: slices.Clone(w.lost)}
+	c := &Cut{At: w.pos, Pending: slices.Clone(w.pending), Needs: make([][]int, len(w.pending)), durable: w.durable.freeze(),
+		lost: slices.Clone(w.lost), model: w.shared}
 	for i, e := range c.Pending {
 		for _, n := range e.needs {
 			if at := slices.Index(c.Pending[:i], n); at >= 0 { // else it is durable
@@ -268,7 +271,9 @@ func (c *Cut) Image(kept func(i int) bool) *Sim {
 		return nil
 	}
 	d.moved = false
-	return simOn(d)
+	s := simOn(d)
+	s.rules = c.model
+	return s
 }
 
 func (d *disk) hasCycle(dir Ino, above map[Ino]bool) bool {
@@ -300,7 +305,9 @@ func (c *Cut) Kill() *Sim {
 	for _, e := range append(slices.Clone(c.Pending), c.lost...) {
 		e.remember(d)
 	}
-	return newSim(d, t)
+	s := newSim(d, t)
+	s.rules = c.model
+	return s
 }
 
 // carry gives effects as the next trace begins with them.

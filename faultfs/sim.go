@@ -31,7 +31,8 @@ type running struct {
 	locks map[Ino]bool
 	steps atomic.Int64 // that are left, where limit is set
 	limit int64
-	self  *Sim // for whoever calls
+	self  *Sim   // for whoever calls
+	rules *Model // of what is stored when a sync fails; nil: POSIX
 }
 
 var (
@@ -77,6 +78,15 @@ func (s *Sim) Fork() *Sim {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return simOn(s.disk.freeze().fork())
+}
+
+// Assume says by which rules it is decided what is stored already when a fault plan
+// makes a sync fail or damages what is stored. Without it that is by [POSIX]; the
+// disks that a [Cut] gives go by the model of its walk.
+func (s *Sim) Assume(m Model) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = &m
 }
 
 // Key gives the running disk's key.

@@ -6,10 +6,14 @@ import "slices"
 // what can be read, and is recorded for what it does to what is stored.
 
 // walked is a walk over all that was recorded: what is stored now, for certain,
-// and what is lost. It does not depend on the model, which orders what is pending.
+// and what is lost.
 func (s *Sim) walked() *Walk {
+	m := POSIX
+	if s.rules != nil {
+		m = *s.rules
+	}
 	t := s.trace
-	w := t.Walk(POSIX)
+	w := t.Walk(m)
 	for w.Peek() != nil {
 		w.Next()
 	}

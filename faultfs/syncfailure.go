@@ -140,7 +140,8 @@ func (w *Walk) dirtied(op *Op, effects []*Effect) []*Effect {
 		return effects
 	}
 	var before []*Effect
-	if stored := min(op.Size, (to+pageSize-1)/pageSize*pageSize); op.Size == op.OldSize && w.knownSize(op.Ino) < stored {
+	grows := len(effects) > 0 && effects[0].Kind == EffectSize
+	if stored := min(op.OldSize, (to+pageSize-1)/pageSize*pageSize); !grows && w.knownSize(op.Ino) < stored {
 		before = append(before, &Effect{Op: op, At: w.pos, Kind: EffectSize, Ino: op.Ino, Size: stored, class: ClassAppend | ClassSize})
 	}
 	w.lost = slices.DeleteFunc(w.lost, func(e *Effect) bool {

@@ -398,6 +398,7 @@ func TestFailuresAgreeWithOneAnother(t *testing.T) {
 		seeds = 500
 	}
 	modes := []string{"ext4-ordered", "ext4-journal", "xfs", "btrfs", "freebsd"}
+	models := Models()
 	differ := 0
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 11))
@@ -406,7 +407,9 @@ func TestFailuresAgreeWithOneAnother(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		m := models[r.IntN(len(models))]
 		sim := NewSim()
+		sim.Assume(m)
 		disk, err := plan.Arm(chooser(r.IntN)).Over(sim)
 		if err != nil {
 			t.Fatal(err)
@@ -415,7 +418,7 @@ func TestFailuresAgreeWithOneAnother(t *testing.T) {
 		for i := range 1 + int(seed%40) { // few at first: a failure is short
 			log = append(log, randomChange(r, disk, i))
 		}
-		differ += agree(t, fmt.Sprintf("seed %d, %s:\n%s", seed, mode, strings.Join(log, "\n")), sim, mode == "xfs")
+		differ += agree(t, fmt.Sprintf("seed %d, %s, model %s:\n%s", seed, mode, m.Name, strings.Join(log, "\n")), sim, m, mode == "xfs")
 		if t.Failed() {
 			return
 		}
@@ -454,7 +457,7 @@ func randomChange(r *rand.Rand, disk FS, i int) string {
 }
 
 // agree gives 1 if pages were lost.
-func agree(t *testing.T, what string, sim *Sim, sizesDiffer bool) int {
+func agree(t *testing.T, what string, sim *Sim, m Model, sizesDiffer bool) int {
 	t.Helper()
 	text := func(disk FS) string {
 		if !sizesDiffer {
@@ -466,22 +469,21 @@ func agree(t *testing.T, what string, sim *Sim, sizesDiffer bool) int {
 		}
 		return strings.Join(lines, "\n")
 	}
-	cut := cutAt(sim, POSIX, -1)
-	killed := cut.Kill()
+	killed := cutAt(sim, m, -1).Kill()
 	before := tree(sim)
 	if got := tree(killed); got != before {
 		t.Errorf("%s\nrestarted, it reads\n%.400s\nbefore\n%.400s", what, got, before)
 	}
-	if got, want := leftWhole(killed, text), leftWhole(sim, text); got != want {
+	if got, want := leftWhole(killed, m, text), leftWhole(sim, m, text); got != want {
 		t.Errorf("%s\nrestarted, a power cut leaves\n%.400s\nbefore\n%.400s", what, got, want)
 	}
-	whole := leftWhole(sim, text)
+	whole := leftWhole(sim, m, text)
 	sim.Evict()
 	killed.Evict()
 	if got := text(sim); got != whole {
 		t.Errorf("%s\nevicted, it reads\n%.400s\nstored is\n%.400s", what, got, whole)
 	}
-	if got := leftWhole(sim, text); got != whole {
+	if got := leftWhole(sim, m, text); got != whole {
 		t.Errorf("%s\nevicted, it leaves\n%.400s\nbefore\n%.400s", what, got, whole)
 	}
 	if a, b := tree(sim), tree(killed); a != b {
@@ -493,7 +495,7 @@ func agree(t *testing.T, what string, sim *Sim, sizesDiffer bool) int {
 	return 1
 }
 
-func leftWhole(sim *Sim, text func(FS) string) string {
-	cut := cutAt(sim, POSIX, -1)
+func leftWhole(sim *Sim, m Model, text func(FS) string) string {
+	cut := cutAt(sim, m, -1)
 	return text(cut.Image(func(int) bool { return true }))
 }
