@@ -76,45 +76,74 @@ func closedSets(needs [][]int, maxLost, limit int, may func(i int) bool) []lossS
 	return sets
 }
 
-// sampleSets draws limit different closed sets where there are more: nothing and
-// everything lost, what each prefix leaves, each effect lost alone and kept
-// alone (ALICE's classes among them), then random ones, each with its own
-// probability of loss, so that sets with few losses and with few survivors are
-// drawn as well as those in the middle.
+// more tells whether there are more closed sets than limit.
+func more(needs [][]int, limit int) bool {
+	if len(needs) < 63 && 1<<len(needs) <= limit {
+		return false
+	}
+	return len(closedSets(needs, math.MaxInt, limit, nil)) > limit
+}
+
+// A sample collects different closed sets, up to a limit.
+type sample struct {
+	needs [][]int
+	limit int
+	sets  []lossSet
+	seen  map[string]bool
+}
+
+func (s *sample) take(lost func(i int) bool) {
+	set := newLossSet(len(s.needs))
+	for i := range s.needs {
+		if lost(i) {
+			set.add(i)
+		}
+	}
+	set.close(s.needs)
+	if id := set.id(); !s.seen[id] && len(s.sets) < s.limit {
+		s.seen[id] = true
+		s.sets = append(s.sets, set)
+	}
+}
+
+// takeClasses takes nothing and everything lost, each effect lost alone, what each
+// prefix leaves, and each effect kept alone: ALICE's classes are among them.
+func (s *sample) takeClasses() {
+	s.take(func(int) bool { return false })
+	s.take(func(int) bool { return true })
+	for k := range s.needs {
+		s.take(func(i int) bool { return i == k })
+	}
+	for k := range s.needs {
+		s.take(func(i int) bool { return i >= k })
+	}
+	for k := range s.needs {
+		s.take(keepsFor(s.needs, k).kept)
+	}
+}
+
+func (s *sample) byLosses() []lossSet {
+	slices.SortStableFunc(s.sets, func(a, b lossSet) int { return a.len() - b.len() })
+	return s.sets
+}
+
+func classSets(needs [][]int, limit int) []lossSet {
+	s := &sample{needs: needs, limit: limit, seen: map[string]bool{}}
+	s.takeClasses()
+	return s.byLosses()
+}
+
+// sampleSets draws limit different closed sets where there are more: the classes,
+// then random ones, each with its own probability of loss, so that sets with few
+// losses and with few survivors are drawn as well as those in the middle.
 func sampleSets(needs [][]int, limit int, c Chooser) []lossSet {
-	n := len(needs)
-	var sets []lossSet
-	seen := map[string]bool{}
-	take := func(lost func(i int) bool) {
-		set := newLossSet(n)
-		for i := range n {
-			if lost(i) {
-				set.add(i)
-			}
-		}
-		set.close(needs)
-		if id := set.id(); !seen[id] && len(sets) < limit {
-			seen[id] = true
-			sets = append(sets, set)
-		}
-	}
-	take(func(int) bool { return false })
-	take(func(int) bool { return true })
-	for k := range n {
-		take(func(i int) bool { return i == k })
-	}
-	for k := range n {
-		take(func(i int) bool { return i >= k })
-	}
-	for k := range n {
-		take(keepsFor(needs, k).kept)
-	}
-	for tries := 0; len(sets) < limit && tries < 4*limit; tries++ {
+	s := &sample{needs: needs, limit: limit, seen: map[string]bool{}}
+	s.takeClasses()
+	for tries := 0; len(s.sets) < limit && tries < 4*limit; tries++ {
 		odds := 1 + c.Choose(15) // of 16
-		take(func(int) bool { return c.Choose(16) < odds })
+		s.take(func(int) bool { return c.Choose(16) < odds })
 	}
-	slices.SortStableFunc(sets, func(a, b lossSet) int { return a.len() - b.len() })
-	return sets
+	return s.byLosses()
 }
 
 // keepsFor gives k, and all that it cannot be kept without.
@@ -148,4 +177,24 @@ func lossSets(needs [][]int, limit int, c Chooser) (sets []lossSet, capped bool)
 		return all, false
 	}
 	return sampleSets(needs, limit, c), true
+}
+
+// lossSets gives the sets that the explorer's search tries where it is not lazy.
+func (e *explorer) lossSets(needs [][]int) (sets []lossSet, capped bool) {
+	c := Seeded(derive(e.seed, uint64(len(needs))))
+	sets, capped = lossSets(needs, e.maxStates, c)
+	switch whole := len(sets); e.search {
+	case SearchALICE:
+		sets = classSets(needs, e.maxStates)
+		capped = capped || len(sets) < whole
+	case SearchRandom:
+		s := &sample{needs: needs, limit: e.maxStates, seen: map[string]bool{}}
+		for range min(e.maxStates, 4*whole) {
+			odds := 1 + c.Choose(15)
+			s.take(func(int) bool { return c.Choose(16) < odds })
+		}
+		sets = s.byLosses()
+		capped = capped || len(sets) < whole
+	}
+	return sets, capped
 }

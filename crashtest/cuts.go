@@ -41,6 +41,23 @@ func (s *session) yieldCuts(m faultfs.Model, yield func(cutPoint) bool) {
 	yield(p.cut())
 }
 
+// recoveryCuts yields the cuts of a recovery that matter: before each sync that
+// makes something durable, and the end, where that is not the disk that it leaves.
+func (s *session) recoveryCuts(m faultfs.Model) iter.Seq[*faultfs.Cut] {
+	return func(yield func(*faultfs.Cut) bool) {
+		w := s.trace.Walk(m)
+		for op := w.Peek(); op != nil; op = w.Peek() {
+			if w.Settles(op) && !yield(w.Cut()) {
+				return
+			}
+			w.Next()
+		}
+		if cut := w.Cut(); len(cut.Pending) > 0 {
+			yield(cut)
+		}
+	}
+}
+
 // progress is how far a walk through a session has come, and what is right there.
 type progress struct {
 	session *session

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"crashsim/faultfs"
 )
@@ -16,6 +17,7 @@ type explorer struct {
 	target    *Target
 	model     faultfs.Model
 	maxStates int // at one cut
+	search    Search
 	seed      uint64
 	in        *interner
 	reference map[stateID]Model // the states that probes can start from
@@ -23,10 +25,34 @@ type explorer struct {
 	visits    table[visit]
 	cuts      table[aftermath]
 	tasks     pool
+	diverged  atomic.Bool // the target did not do the same twice
+
+	// Large cuts are gone through by another, whose disks stand for more than
+	// themselves; nil where this one does that.
+	large   *explorer
+	classes bool // are tried before the lazy search
 }
 
 func newExplorer(t *Target, cfg *Config, in *interner) *explorer {
-	return &explorer{target: t, model: cfg.Model, maxStates: cfg.MaxStates, seed: cfg.Seed, in: in}
+	e := &explorer{target: t, model: cfg.Model, maxStates: cfg.MaxStates, search: cfg.Search, seed: cfg.Seed, in: in}
+	if e.search == SearchAuto {
+		e.large = &explorer{target: t, model: cfg.Model, search: SearchLazy, classes: true, maxStates: cfg.MaxStates, seed: cfg.Seed, in: in}
+	}
+	return e
+}
+
+// allow sets how many disks are tried at one cut.
+func (e *explorer) allow(maxStates int) {
+	for ; e != nil; e = e.large {
+		e.maxStates = maxStates
+	}
+}
+
+// refer sets the states that probes can start from, and whether these are crashed.
+func (e *explorer) refer(reference map[stateID]Model, calm bool) {
+	for ; e != nil; e = e.large {
+		e.reference, e.calm = reference, calm
+	}
 }
 
 // A visit is one disk, and what came of recovering from it.
@@ -49,7 +75,15 @@ type visit struct {
 	probeFail   *Failure
 	probeStates []stateID
 
+	looked []looked // what a lazy search has seen of it
+
 	judged answers[*verdict] // by the one oracle
+}
+
+// keep takes over what a recovery came to.
+func (v *visit) keep(s *session, final *visit) {
+	v.failed, v.state, v.last, v.way = s.failed, s.shown, s.lastSite(s.trace.Len()), wayOf(s.trace)
+	v.branch, v.final = branchOf(s.trace), final
 }
 
 // A branch is a crash at some cut of a life.
@@ -83,6 +117,7 @@ type aftermath struct {
 
 	level  int // to which the disks are explored
 	probed bool
+	looked []looked // where the disks stand for others
 
 	judged answers[firstFailure] // by the one oracle
 }
@@ -112,11 +147,11 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 	sim := disk()
 	s := e.target.recover(sim, e.in)
 	if v.level == unseen {
-		v.failed, v.state, v.last, v.way = s.failed, s.shown, s.lastSite(s.trace.Len()), wayOf(s.trace)
-		v.branch = branchOf(s.trace)
+		var final *visit
 		if s.failed == nil {
-			v.final = e.visits.get(sim.Key())
+			final = e.visits.get(sim.Key())
 		}
+		v.keep(s, final)
 	}
 	if level > twice && s.failed == nil { // else there is nothing to add
 		v.crashes = e.crashesIn(s, level-1, probe)
@@ -133,21 +168,11 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 
 // crashesIn crashes a recovery at each cut that matters.
 func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branch) {
-	at := func(cut *faultfs.Cut) {
+	for cut := range s.recoveryCuts(e.model) {
 		b := newBranch(s, cut)
 		b.after = cut.At >= s.shownPos
 		b.aftermath = e.after(cut, level, probe)
 		crashes = append(crashes, b)
-	}
-	w := s.trace.Walk(e.model)
-	for op := w.Peek(); op != nil; op = w.Peek() {
-		if w.Settles(op) {
-			at(w.Cut())
-		}
-		w.Next()
-	}
-	if cut := w.Cut(); len(cut.Pending) > 0 { // else it is the final disk
-		at(cut)
 	}
 	return crashes
 }
@@ -193,9 +218,13 @@ func wayOf(t *faultfs.Trace) (way uint64) {
 	return way
 }
 
-// after gives every disk that a cut may leave, or where they are too many, a
-// sample, and leaves it to the workers to explore them.
+// after gives every disk that a cut may leave, or what stands for all, or where
+// they are too many, a sample. It leaves it to the workers to explore them.
 func (e *explorer) after(cut *faultfs.Cut, level int, probe bool) *aftermath {
+	if lazy := e.lazyFor(cut); lazy != nil {
+		a, _ := lazy.lazilyAfter(cut, level, probe)
+		return a
+	}
 	a := e.cuts.get(cut.Key())
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -214,10 +243,21 @@ func (e *explorer) after(cut *faultfs.Cut, level int, probe bool) *aftermath {
 	return a
 }
 
+// lazyFor gives the explorer that goes through a cut lazily, nil if none does.
+func (e *explorer) lazyFor(cut *faultfs.Cut) *explorer {
+	switch {
+	case e.search == SearchLazy:
+		return e
+	case e.large != nil && more(cut.Needs, e.maxStates):
+		return e.large
+	}
+	return nil
+}
+
 // fill makes the disks. Cuts that are equal draw the same sample.
 func (e *explorer) fill(a *aftermath, cut *faultfs.Cut) {
 	var sets []lossSet
-	sets, a.capped = lossSets(cut.Needs, e.maxStates, Seeded(derive(e.seed, uint64(len(cut.Needs)))))
+	sets, a.capped = e.lossSets(cut.Needs)
 	seen := make(map[*visit]bool, len(sets))
 	for _, lost := range sets {
 		sim := cut.Image(lost.kept)

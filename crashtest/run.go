@@ -18,7 +18,8 @@ type Config struct {
 	Seed      uint64
 	Ops       int // operations in the workload, about
 	Workers   int // disks that are recovered from at once
-	MaxStates int // disks tried at one cut; where it leaves more they are sampled
+	MaxStates int // disks tried at one cut; where it leaves more see Search
+	Search    Search
 	Depth     int // crashes inside recovery, one in another
 	// KeepGoing explores as much of a store that is known to fail. Else each cut
 	// is tried with few disks, and there are no crashes in recovery and no kills.
@@ -30,7 +31,7 @@ type Config struct {
 // Defaults gives a configuration that explores a store of a few files whole.
 func Defaults() Config {
 	return Config{
-		Model: faultfs.POSIX, Seed: 1, Ops: 100, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Depth: 2,
+		Model: faultfs.POSIX, Seed: 1, Ops: 100, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Search: SearchAuto, Depth: 2,
 	}
 }
 
@@ -110,13 +111,16 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	workload := r.plain(ops)
 	r.result.Workload = workload.ops
 	r.covered.workload(workload)
-	r.explorer.reference = workload.reference()
+	r.explorer.refer(workload.reference(), false)
 	r.oracle = newOracle(t, r.in, workload)
 
 	r.fails = len(r.suspects) > 0 || r.failsAtOnce(ctx, workload)
 	r.phase(ctx, "power cuts", workload, powerCuts(workload, cfg.Model))
 	if !r.fails || cfg.KeepGoing {
 		r.phase(ctx, "kills", workload, kills(workload, cfg.Model))
+	}
+	if r.explorer.hasDiverged() {
+		return nil, fmt.Errorf("%w: on equal disks its recovery looked at different things; a search that is not lazy needs no such promise", ErrDiverged)
 	}
 	r.count()
 	r.result.Coverage = r.covered.result()
@@ -167,7 +171,7 @@ func (r *runner) maxStates() int {
 // failsAtOnce tries a few disks at each cut and no more than recovery from them.
 func (r *runner) failsAtOnce(ctx context.Context, workload *session) bool {
 	few := newExplorer(r.target, r.cfg, r.in)
-	few.maxStates = min(r.cfg.MaxStates, statesAfterFailure)
+	few.allow(min(r.cfg.MaxStates, statesAfterFailure))
 	o := newOracle(r.target, r.in, workload)
 	for j := range powerCuts(workload, r.cfg.Model) {
 		a := few.after(j.Cut, recovered, false)
@@ -216,7 +220,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 	done := 0
 	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, 16) {
 		some := jobs[done:min(done+n, len(jobs))]
-		r.explorer.maxStates = r.maxStates()
+		r.explorer.allow(r.maxStates())
 		begun := 0
 		r.explorer.tasks.work(r.cfg.Workers, func() func() {
 			if begun == len(some) || ctx.Err() != nil {
@@ -343,15 +347,17 @@ func (j *job) image(lost lossSet) *faultfs.Sim {
 func (r *runner) count() {
 	res := r.result
 	res.States = r.killed
-	for a := range r.explorer.cuts.all {
-		res.States += a.made
-		if a.capped {
-			res.Capped++
+	for e := r.explorer; e != nil; e = e.large {
+		for a := range e.cuts.all {
+			res.States += a.made
+			if a.capped {
+				res.Capped++
+			}
 		}
-	}
-	for v := range r.explorer.visits.all {
-		if v.level > unseen {
-			res.Unique++
+		for v := range e.visits.all {
+			if v.level > unseen {
+				res.Unique++
+			}
 		}
 	}
 	res.Recoveries = res.Unique + r.killed

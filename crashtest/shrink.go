@@ -248,7 +248,7 @@ func (sh *shrinker) try(ops []string) *suspect {
 		return nil
 	}
 	t := &trial{shrinker: sh, life: life, explorer: newExplorer(sh.target, sh.cfg, in)}
-	t.explorer.reference, t.explorer.calm = life.reference(), !sh.want.crashesProbes()
+	t.explorer.refer(life.reference(), !sh.want.crashesProbes())
 	t.oracle = newOracle(sh.target, in, life)
 	cuts := powerCuts(life, sh.cfg.Model)
 	if sh.want.scenario.Crashes[0].Kill {

@@ -143,7 +143,7 @@ func (m *Model) renameEffects(op *Op, entry func(...nameEffect) *Effect) []*Effe
 
 // unlinkEffects are those of a file's bytes, when its last name goes.
 func (m *Model) unlinkEffects(op *Op) []*Effect {
-	if !m.Unlink || !op.LastName || op.OldSize == 0 {
+	if !m.Unlink || !op.LastName || op.Mode.IsDir() {
 		return nil
 	}
 	return []*Effect{{Kind: EffectSize, Ino: op.Ino, OldSize: op.OldSize}}

@@ -69,6 +69,7 @@ func (f *simFile) Read(p []byte) (int, error) {
 	if err := f.mayRead(n); err != nil {
 		return 0, err
 	}
+	f.sim.sawData(f.ino, f.off, int64(len(p)))
 	done := n.data.readAt(p, f.off)
 	f.off += int64(done)
 	if done == 0 {
@@ -92,6 +93,7 @@ func (f *simFile) ReadAt(p []byte, off int64) (int, error) {
 	if err := f.mayRead(n); err != nil {
 		return 0, err
 	}
+	f.sim.sawData(f.ino, off, int64(len(p)))
 	done := n.data.readAt(p, off)
 	if done < len(p) {
 		return done, io.EOF
@@ -110,6 +112,7 @@ func (f *simFile) Write(p []byte) (int, error) {
 	}
 	off := f.off
 	if f.flag&os.O_APPEND != 0 {
+		f.sim.saw(Read{Kind: ReadSize, Ino: f.ino})
 		off = n.data.size
 	}
 	if len(p) == 0 {
@@ -159,6 +162,7 @@ func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
 func (f *simFile) write(p []byte, off int64) Op {
 	s := f.sim
 	n := s.disk.edit(f.ino)
+	s.sawData(f.ino, off, int64(len(p)))
 	op := Op{Kind: OpWrite, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, Data: s.trace.keep(p), OldSize: n.data.size}
 	n.data.writeAt(s.disk.own, p, off)
 	op.Size = n.data.size
@@ -184,6 +188,7 @@ func (f *simFile) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		offset += f.off
 	case io.SeekEnd:
+		f.sim.saw(Read{Kind: ReadSize, Ino: f.ino})
 		offset += n.data.size
 	default:
 		return 0, f.fail("seek", syscall.EINVAL)
@@ -206,6 +211,7 @@ func (f *simFile) Truncate(size int64) error {
 	case size > maxFileSize:
 		return f.fail("truncate", syscall.EFBIG)
 	}
+	f.sim.saw(Read{Kind: ReadSize, Ino: f.ino})
 	if old := n.data.size; old != size {
 		f.sim.disk.edit(f.ino).data.resize(f.sim.disk.own, size)
 		f.sim.record(&Op{Kind: OpTruncate, Ino: f.ino, Path: f.name, Mode: n.mode, OldSize: old, Size: size})
@@ -249,6 +255,7 @@ func (f *simFile) Allocate(mode AllocMode, off, size int64) error {
 		return err
 	}
 	data := &f.sim.disk.edit(f.ino).data
+	f.sim.sawData(f.ino, off, size)
 	op := Op{Kind: OpAllocate, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, OldSize: data.size, Size: data.size}
 	if end := min(off+size, data.size); mode&(PunchHole|ZeroRange) != 0 && off < end {
 		op.Data = make([]byte, end-off)
@@ -302,8 +309,31 @@ type simInfo struct {
 	mode fs.FileMode
 }
 
-func (s *Sim) info(name string, ino Ino) *simInfo {
+// simEntry is what ReadDir gives. The size is not looked at until it is asked for.
+type simEntry struct {
+	sim  *running
+	ino  Ino
+	name string
+	mode fs.FileMode
+}
+
+func (e *simEntry) Name() string      { return e.name }
+func (e *simEntry) IsDir() bool       { return e.mode.IsDir() }
+func (e *simEntry) Type() fs.FileMode { return e.mode.Type() }
+
+func (e *simEntry) Info() (fs.FileInfo, error) {
+	e.sim.mu.Lock()
+	defer e.sim.mu.Unlock()
+	return e.sim.info(e.name, e.ino), nil
+}
+
+func (e *simEntry) String() string { return fs.FormatDirEntry(e) }
+
+func (s *running) info(name string, ino Ino) *simInfo {
 	n := s.disk.node(ino)
+	if !n.isDir() {
+		s.saw(Read{Kind: ReadSize, Ino: ino})
+	}
 	return &simInfo{ino: ino, name: name, size: n.data.size, mode: n.mode}
 }
 

@@ -31,8 +31,9 @@ type running struct {
 	locks map[Ino]bool
 	steps atomic.Int64 // that are left, where limit is set
 	limit int64
-	self  *Sim   // for whoever calls
-	rules *Model // of what is stored when a sync fails; nil: POSIX
+	self  *Sim     // for whoever calls
+	rules *Model   // of what is stored when a sync fails; nil: POSIX
+	reads *readLog // nil: nobody asks
 }
 
 var (
@@ -151,6 +152,7 @@ func (s *Sim) walk(name string) (dir Ino, last string, errno syscall.Errno) {
 		if !more {
 			return dir, part, 0
 		}
+		s.saw(Read{Kind: ReadName, Ino: dir, Name: part})
 		ino, ok := s.disk.node(dir).names.get(part)
 		if !ok {
 			return 0, "", syscall.ENOENT
@@ -171,6 +173,7 @@ func (s *Sim) lookup(name string) (dir Ino, last string, ino Ino, errno syscall.
 		return rootIno, ".", rootIno, 0
 	}
 	if dir, last, errno = s.walk(name); errno == 0 {
+		s.saw(Read{Kind: ReadName, Ino: dir, Name: last})
 		ino, _ = s.disk.node(dir).names.get(last)
 	}
 	return dir, last, ino, errno
@@ -201,6 +204,9 @@ func (s *Sim) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 		ino = s.disk.add(fileMode)
 		s.disk.setName(dir, last, ino)
 		s.record(&Op{Kind: OpCreate, Ino: ino, Dir: dir, Name: last, Path: name, Mode: fileMode})
+	}
+	if flag&os.O_TRUNC != 0 {
+		s.saw(Read{Kind: ReadSize, Ino: ino})
 	}
 	if n := s.disk.node(ino); flag&os.O_TRUNC != 0 && n.data.size > 0 {
 		old := n.data.size
@@ -247,6 +253,14 @@ func (s *Sim) Mkdir(name string, _ fs.FileMode) error {
 	return nil
 }
 
+func (s *Sim) holdsNames(ino Ino) bool {
+	n := s.disk.node(ino)
+	if n.isDir() {
+		s.saw(Read{Kind: ReadList, Ino: ino})
+	}
+	return n.names.n > 0
+}
+
 // Remove implements [FS].
 func (s *Sim) Remove(name string) error {
 	s.step()
@@ -257,13 +271,16 @@ func (s *Sim) Remove(name string) error {
 	case errno != 0:
 	case ino == rootIno:
 		errno = syscall.EINVAL
-	case s.disk.node(ino).names.n > 0:
+	case s.holdsNames(ino):
 		errno = syscall.ENOTEMPTY
 	}
 	if errno != 0 {
 		return pathError("remove", name, errno)
 	}
 	n := s.disk.node(ino)
+	if s.disk.linked {
+		s.sawTree(rootIno)
+	}
 	op := &Op{Kind: OpRemove, Ino: ino, Dir: dir, Name: last, Path: name, Mode: n.mode, OldSize: n.data.size,
 		LastName: !s.disk.linked || s.disk.nameCount(ino) == 1}
 	s.disk.setName(dir, last, 0)
@@ -307,6 +324,9 @@ func (s *Sim) renameOp(oldname, newname string) (Op, syscall.Errno) {
 		return Op{}, syscall.EBUSY
 	}
 	isDir := s.disk.node(ino).isDir()
+	if isDir && dir != dir2 {
+		s.sawTree(ino)
+	}
 	switch {
 	case isDir && dir != dir2 && s.disk.within(dir2, ino):
 		return Op{}, syscall.EINVAL
@@ -361,10 +381,11 @@ func (s *Sim) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !s.disk.node(ino).isDir() {
 		return nil, pathError("readdir", name, syscall.ENOTDIR)
 	}
+	s.saw(Read{Kind: ReadList, Ino: ino})
 	n := s.disk.node(ino)
 	list := make([]fs.DirEntry, 0, n.names.n)
 	for e := range n.names.all {
-		list = append(list, s.info(e.name, e.ino))
+		list = append(list, &simEntry{sim: s.running, ino: e.ino, name: e.name, mode: s.disk.node(e.ino).mode})
 	}
 	return list, nil
 }

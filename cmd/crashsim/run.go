@@ -23,6 +23,7 @@ const (
 type runFlags struct {
 	crashtest.Config
 	model     string
+	search    string
 	json      bool
 	artifacts string
 }
@@ -63,6 +64,7 @@ func (f *runFlags) searchFlags(cmd *cobra.Command) {
 	fl.Uint64Var(&f.Seed, "seed", f.Seed, "what everything random comes from")
 	fl.IntVar(&f.Workers, "workers", f.Workers, "disks that are recovered from at once; changes no result")
 	fl.IntVar(&f.MaxStates, "max-states", f.MaxStates, "disks tried at one cut; where it leaves more they are sampled, and the run is inconclusive")
+	fl.StringVar(&f.search, "search", string(f.Search), "how the disks of a cut are gone through: auto, exhaustive, lazy, alice, random")
 	fl.StringVar(&f.model, "model", faultfs.POSIX.Name, "persistence model: see crashsim list")
 	fl.IntVar(&f.Depth, "depth", f.Depth, "crashes inside recovery, one in another")
 }
@@ -79,6 +81,11 @@ func (f *runFlags) check() error {
 			return usage("--%s %d: give a number from %d to %d", c.flag, c.value, c.lo, c.hi)
 		}
 	}
+	search, err := crashtest.SearchNamed(f.search)
+	if err != nil {
+		return usage("--search %w", err)
+	}
+	f.Search = search
 	m, ok := faultfs.ModelNamed(f.model)
 	if !ok {
 		return usage("unknown model %q: see crashsim list", f.model)

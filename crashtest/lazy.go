@@ -1,0 +1,234 @@
+package crashtest
+
+import (
+	"slices"
+
+	"crashsim/faultfs"
+)
+
+// reads are what a life, and all that was made of it, has looked at, each once, by
+// when it was first.
+type reads struct {
+	list []faultfs.Read
+	seen map[faultfs.Read]bool
+}
+
+func (r *reads) add(list []faultfs.Read) {
+	if r.seen == nil {
+		r.seen = map[faultfs.Read]bool{}
+	}
+	for _, x := range list {
+		if !r.seen[x] {
+			r.seen[x] = true
+			r.list = append(r.list, x)
+		}
+	}
+}
+
+// looked is what exploring a disk, or a cut, to some level has looked at. Reads are
+// portable: they hold for every equal disk.
+type looked struct {
+	level int
+	probe bool
+	reads []faultfs.Read
+}
+
+func lookedAt(list []looked, level int, probe bool) ([]faultfs.Read, bool) {
+	i := slices.IndexFunc(list, func(l looked) bool { return l.level == level && l.probe == probe })
+	if i < 0 {
+		return nil, false
+	}
+	return list[i].reads, true
+}
+
+// lazily is explore by one worker, which gives what was looked at of the disk: by
+// the recovery, by those inside it, and by all that came after.
+func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []faultfs.Read {
+	places := sim.Trace().Places()
+	v.mu.Lock()
+	known, ok := lookedAt(v.looked, level, probe)
+	v.mu.Unlock()
+	if ok {
+		return places.Local(known)
+	}
+	sim.Watch()
+	s := e.target.recover(sim, e.in)
+	var all reads
+	all.add(sim.Reads())
+	var crashes []branch
+	if level > twice && s.failed == nil {
+		for cut := range s.recoveryCuts(e.model) {
+			b := newBranch(s, cut)
+			b.after = cut.At >= s.shownPos
+			var seen []faultfs.Read
+			b.aftermath, seen = e.lazilyAfter(cut, level-1, probe)
+			all.add(seen)
+			crashes = append(crashes, b)
+		}
+	}
+	var final *visit
+	if s.failed == nil {
+		final = e.visits.get(sim.Key())
+		if level >= twice {
+			all.add(e.lazily(final, sim.Fork(), recovered, false))
+			if probe {
+				all.add(e.lazilyProbe(final, sim.Fork(), s.shown))
+			}
+		}
+	}
+	portable := places.Portable(all.list)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.level == unseen {
+		v.keep(s, final)
+	}
+	if level > v.level && level > twice {
+		v.crashes = crashes
+	}
+	v.level, v.tried = max(v.level, level), v.tried || probe
+	v.looked = append(v.looked, looked{level, probe, portable})
+	return all.list
+}
+
+// lazilyProbe is probe by one worker.
+func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim, state stateID) []faultfs.Read {
+	places := sim.Trace().Places()
+	const once = -1 // in place of a level
+	v.mu.Lock()
+	known, ok := lookedAt(v.looked, once, true)
+	v.mu.Unlock()
+	model := e.reference[state]
+	if ok || model == nil {
+		return places.Local(known)
+	}
+	sim.Watch()
+	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
+	var all reads
+	all.add(sim.Reads())
+	var probes []branch
+	if !e.calm {
+		for cut := range s.cuts(e.model) {
+			b := newBranch(s, cut.Cut)
+			b.states = cut.allowed
+			var seen []faultfs.Read
+			b.aftermath, seen = e.lazilyAfter(cut.Cut, recovered, false)
+			all.add(seen)
+			probes = append(probes, b)
+		}
+	}
+	portable := places.Portable(all.list)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.probed {
+		v.probed, v.probeFail, v.probeStates, v.probes = true, s.failed, s.states, probes
+	}
+	v.looked = append(v.looked, looked{once, true, portable})
+	return all.list
+}
+
+// lazilyAfter goes through what a cut may leave as far as it makes a difference,
+// and gives what was looked at of what the cut has: durable, or pending.
+func (e *explorer) lazilyAfter(cut *faultfs.Cut, level int, probe bool) (*aftermath, []faultfs.Read) {
+	a := e.cuts.get(cut.Key())
+	places := cut.Places()
+	a.mu.Lock()
+	known, ok := lookedAt(a.looked, level, probe)
+	a.mu.Unlock()
+	if ok {
+		return a, places.Local(known)
+	}
+	w := &lazyWalk{explorer: e, cut: cut, level: level, probe: probe, tried: map[string]bool{}}
+	capped := !w.all()
+	portable := places.Portable(w.reads.list)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.made == 0 || level > a.level {
+		a.disks, a.made, a.capped = w.disks, w.made, capped
+	}
+	a.level, a.probed = max(a.level, level), a.probed || probe
+	a.looked = append(a.looked, looked{level, probe, portable})
+	return a, w.reads.list
+}
+
+// lazyWalk goes through one cut.
+type lazyWalk struct {
+	*explorer
+	cut   *faultfs.Cut
+	level int
+	probe bool
+
+	reads reads
+	disks []left
+	made  int
+	tried map[string]bool
+	seen  map[*visit]bool
+}
+
+// all tells whether it came to the end of all there is.
+func (w *lazyWalk) all() bool {
+	needs := w.cut.Needs
+	w.seen = map[*visit]bool{}
+	if w.classes {
+		for _, set := range classSets(needs, w.maxStates) {
+			w.try(set)
+		}
+	}
+	search := newLazySearch(needs)
+	for set := search.next(); set != nil; set = search.next() {
+		if w.made >= w.budget() {
+			break
+		}
+		if !search.saw(set, w.try(set)) {
+			w.diverged.Store(true)
+			return false
+		}
+	}
+	if !search.ended && w.classes {
+		for _, set := range sampleSets(needs, w.maxStates/2, Seeded(derive(w.seed, uint64(len(needs))))) {
+			w.try(set)
+		}
+	}
+	slices.SortStableFunc(w.disks, func(a, b left) int { return a.lost.len() - b.lost.len() })
+	return search.ended
+}
+
+// budget is how many disks are tried lazily: where the rest is to be drawn at
+// random, half of them.
+func (w *lazyWalk) budget() int {
+	if w.classes {
+		return max(1, w.maxStates/2)
+	}
+	return w.maxStates
+}
+
+// try explores one set, and gives the units that were looked at.
+func (w *lazyWalk) try(lost lossSet) []int {
+	sim := w.cut.Image(lost.kept)
+	if sim == nil { // no disk: what makes it one, or not, is which folders moved
+		var names []int
+		for i, e := range w.cut.Pending {
+			if e.Kind == faultfs.EffectEntry {
+				names = append(names, i)
+			}
+		}
+		return names
+	}
+	if !w.tried[lost.id()] {
+		w.tried[lost.id()] = true
+		w.made++
+	}
+	v := w.visits.get(sim.Key())
+	if !w.seen[v] {
+		w.seen[v] = true
+		w.disks = append(w.disks, left{v, lost})
+	}
+	seen := w.lazily(v, sim, w.level, w.probe)
+	w.reads.add(seen)
+	return w.cut.Touched(seen)
+}
+
+// hasDiverged tells whether a recovery has looked at other things than one before
+// it, of a disk that was the same up to there.
+func (e *explorer) hasDiverged() bool {
+	return e.diverged.Load() || e.large != nil && e.large.hasDiverged()
+}

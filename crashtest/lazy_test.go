@@ -1,0 +1,290 @@
+package crashtest
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"crashsim/faultfs"
+)
+
+// A wanderer is a store whose recovery looks at this and that, by what it has seen
+// so far, and now and then changes something. Its state is all that it has seen.
+type wanderer struct {
+	fsys faultfs.FS
+	seed uint64
+	seen uint64
+}
+
+var wanderNames = []string{"a", "b", "d", "d/a", "d/b"}
+
+func (w *wanderer) note(what ...any) {
+	h := fnv.New64a()
+	_, _ = fmt.Fprint(h, w.seen, what)
+	w.seen = h.Sum64()
+}
+
+func openWanderer(fsys faultfs.FS, seed uint64, steps int) (Store, error) {
+	w := &wanderer{fsys: fsys, seed: seed}
+	for range steps {
+		r := rand.New(rand.NewPCG(w.seed, w.seen))
+		name := wanderNames[r.IntN(len(wanderNames))]
+		switch r.IntN(9) {
+		case 0, 1:
+			info, err := fsys.Stat(name)
+			if err == nil && !info.IsDir() {
+				w.note(info.Size())
+			}
+			w.note(err == nil)
+		case 2:
+			list, err := fsys.ReadDir([]string{".", "d"}[r.IntN(2)])
+			for _, e := range list {
+				w.note(e.Name(), e.IsDir())
+			}
+			w.note(err == nil)
+		case 3, 4, 5:
+			w.look(name, int64(r.IntN(12)), 1+r.IntN(6))
+		case 6:
+			w.note(fsys.Rename(name, wanderNames[r.IntN(len(wanderNames))]) == nil)
+		case 7:
+			w.note(w.write(name, int64(r.IntN(9))) == nil)
+		case 8:
+			w.note(fsys.SyncDir(".") == nil)
+		}
+	}
+	if w.seen%7 == 0 {
+		return nil, errors.New("enough")
+	}
+	return w, nil
+}
+
+func (w *wanderer) look(name string, off int64, n int) {
+	f, err := w.fsys.OpenFile(name, os.O_RDONLY, 0)
+	if err != nil {
+		w.note(errors.Is(err, fs.ErrNotExist))
+		return
+	}
+	defer func() { _ = f.Close() }()
+	p := make([]byte, n)
+	n, _ = f.ReadAt(p, off)
+	w.note(n, p)
+}
+
+func (w *wanderer) write(name string, off int64) error {
+	f, err := w.fsys.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte("xyz"), off)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Apply does what an op says on the disk: "KIND NAME [NAME]".
+func (w *wanderer) Apply(op string) (string, error) {
+	f := strings.Fields(op)
+	switch f[0] {
+	case "rename":
+		_ = w.fsys.Rename(f[1], f[2])
+	case "remove":
+		_ = w.fsys.Remove(f[1])
+	case "mkdir":
+		_ = w.fsys.Mkdir(f[1], 0o777)
+	case "syncdir":
+		_ = w.fsys.SyncDir(f[1])
+	case "append", "sync", "cut":
+		file, err := w.fsys.OpenFile(f[1], os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+		if err != nil {
+			return "", nil
+		}
+		switch f[0] {
+		case "append":
+			_, _ = file.Write([]byte(strings.Repeat(f[2], 1+len(op)%9)))
+		case "cut":
+			_ = file.Truncate(3)
+		case "sync":
+			_ = file.Sync()
+		}
+		return "", file.Close()
+	}
+	return "", nil
+}
+
+func (w *wanderer) State() (string, error) { return fmt.Sprintf("%x", w.seen), nil }
+func (w *wanderer) Close() error           { return nil }
+
+// A blank is a reference that says nothing.
+type blank struct{}
+
+func (blank) Apply(string) string { return "" }
+func (blank) State() string       { return "" }
+func (blank) Clone() Model        { return blank{} }
+
+func wanderTarget(seed uint64) *Target {
+	return &Target{
+		Name:     "wanderer",
+		Open:     func(fsys faultfs.FS) (Store, error) { return openWanderer(fsys, seed, 5) },
+		Model:    func() Model { return blank{} },
+		Generate: wanderOps,
+		Probes:   func(Model) []string { return []string{"append a p", "rename a d/b", "sync b"} },
+	}
+}
+
+func wanderOps(c Chooser, n int) (ops []string) {
+	name := func() string { return wanderNames[c.Choose(len(wanderNames))] }
+	ops = append(ops, "mkdir d")
+	for range n {
+		ops = append(ops, []string{
+			"append " + name() + " k", "append " + name() + " vw", "rename " + name() + " " + name(), "remove " + name(),
+			"sync " + name(), "syncdir .", "syncdir d", "cut " + name(),
+		}[c.Choose(8)])
+	}
+	return ops
+}
+
+// outcomes tells all that comes of the disks of a crash: what recovery shows, what
+// those inside it show, and what is there when the store is used again.
+func outcomes(in *interner, a *aftermath, level int, probe bool) string {
+	set := map[string]bool{}
+	for _, d := range a.disks {
+		set[outcome(in, d.visit, level, probe)] = true
+	}
+	return fmt.Sprint(slices.Sorted(maps.Keys(set)))
+}
+
+func outcome(in *interner, v *visit, level int, probe bool) string {
+	if v.failed != nil {
+		return string(v.failed.Kind)
+	}
+	text := in.text(v.state)
+	if level >= twice {
+		text += ">" + outcome(in, v.final, recovered, false)
+		if v.final.final == v.final {
+			text += "!"
+		}
+		if probe {
+			for _, b := range v.final.probes {
+				text += fmt.Sprint(" p", b.at, outcomes(in, b.aftermath, recovered, false))
+			}
+		}
+	}
+	if level > twice {
+		for _, b := range v.crashes {
+			text += fmt.Sprint(" c", b.at, b.after, outcomes(in, b.aftermath, level-1, probe))
+		}
+	}
+	return text
+}
+
+// A lazy search comes to the same as one of everything, in all that can be told
+// apart: at every cut, of recoveries, of crashes in recoveries, and of what follows.
+func TestLazyIsExact(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(1000)
+	if testing.Short() {
+		seeds = 80
+	}
+	total := map[Search]int{}
+	cuts := 0
+	models := faultfs.Models()
+	for seed := range seeds {
+		m := models[seed%uint64(len(models))]
+		m.Sector, m.Block = 4, 8
+		target := wanderTarget(seed)
+		level, probe := twice+int(seed%2), seed%3 == 0
+		results := map[Search][]string{}
+		for _, search := range []Search{SearchExhaustive, SearchLazy} {
+			cfg := Config{Model: m, Seed: seed, MaxStates: 1 << 10, Search: search}
+			in := newInterner()
+			life := target.apply(faultfs.NewSim(), target.Model(), wanderOps(Seeded(seed), 9), false, in)
+			life.states = slices.Repeat([]stateID{in.id("")}, len(life.ops)+1)
+			e := newExplorer(target, &cfg, in)
+			reference := map[stateID]Model{}
+			for _, id := range life.states {
+				reference[id] = blank{}
+			}
+			e.refer(reference, false)
+			for j := range powerCuts(life, m) {
+				if len(j.Pending) > 9 {
+					continue
+				}
+				a := e.after(j.Cut, level, probe)
+				e.tasks.work(1, nothing)
+				if a.capped || e.hasDiverged() {
+					t.Fatalf("seed %d %s: capped %t", seed, search, a.capped)
+				}
+				results[search] = append(results[search], outcomes(in, a, level, probe))
+			}
+			for v := range e.visits.all {
+				if v.level > unseen {
+					total[search]++
+				}
+			}
+		}
+		all, lazy := results[SearchExhaustive], results[SearchLazy]
+		cuts += len(all)
+		for i := range all {
+			if all[i] != lazy[i] {
+				t.Fatalf("seed %d, model %s, level %d, cut %d of %d:\nall  %.2000s\nlazy %.2000s", seed, m.Name, level, i, len(all), all[i], lazy[i])
+			}
+		}
+	}
+	t.Logf("%d cuts, recoveries: %v", cuts, total)
+	if total[SearchLazy]*10 > total[SearchExhaustive]*9 || cuts < int(seeds) {
+		t.Errorf("%d cuts, recoveries %v: these stores look at everything", cuts, total)
+	}
+}
+
+// A store that does not do the same on the same is told so.
+func TestLazyNoticesChance(t *testing.T) {
+	var n uint64
+	target := wanderTarget(1)
+	target.Open = func(fsys faultfs.FS) (Store, error) {
+		n++
+		return openWanderer(fsys, n%5, 5)
+	}
+	cfg := Defaults()
+	cfg.Search, cfg.Ops, cfg.Workers = SearchLazy, 12, 1
+	if _, err := Run(t.Context(), target, cfg); !errors.Is(err, ErrDiverged) {
+		t.Errorf("%v, want %v", err, ErrDiverged)
+	}
+}
+
+// Forty effects are pending, and the recovery looks at ten of them: the search
+// comes to its end with one recovery for each way that these ten can be.
+func TestLazyTakesNoMoreThanIsLookedAt(t *testing.T) {
+	target := &Target{
+		Name: "forty", Model: func() Model { return blank{} },
+		Open: func(fsys faultfs.FS) (Store, error) {
+			w := &wanderer{fsys: fsys}
+			for i := range 10 {
+				_, err := fsys.Stat(fmt.Sprint("f", i))
+				w.note(err == nil)
+			}
+			return w, nil
+		},
+	}
+	sim := faultfs.NewSim()
+	for i := range 40 {
+		if err := sim.Mkdir(fmt.Sprint("f", i), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := Config{Model: faultfs.POSIX, MaxStates: 1 << 15, Search: SearchLazy}
+	e := newExplorer(target, &cfg, newInterner())
+	w := sim.Trace().Walk(cfg.Model)
+	for w.Peek() != nil {
+		w.Next()
+	}
+	cut := w.Cut()
+	a := e.after(cut, recovered, false)
+	if len(cut.Pending) != 40 || len(a.disks) != 1<<10 || a.capped {
+		t.Errorf("%d pending, %d disks, capped %t", len(cut.Pending), len(a.disks), a.capped)
+	}
+}
