@@ -37,7 +37,7 @@ func TestRapidStore(t *testing.T) {
 			"reopen":          func(*rapid.T) { try(m.reopen()) },
 			"power cut":       func(*rapid.T) { try(m.crash(c, false)) },
 			"kill":            func(*rapid.T) { try(m.crash(c, true)) },
-			"fault":           func(*rapid.T) { m.arm(c) },
+			"fault":           func(*rapid.T) { try(m.arm(c)) },
 			"":                func(*rapid.T) { try(m.check()) },
 		})
 		try(m.shutDown())

@@ -22,6 +22,15 @@ var cases = []string{
 	"crashsim case 0\n\n", "crashsim case 1\nop\n\n", "crashsim case 1\nlost: 1.1\n\n", "crashsim case 1\nfailure: none\n\n", "",
 }
 
+// plans have every condition and every deed, and mistakes.
+var plans = []string{
+	"fsync path=*.jsonl nth=3: EIO; write after=10 p=0.5: short=1 ENOSPC",
+	"rename (site=log.go:1 | via=store.go:2) !nth=2: both EIO", "any: readonly EROFS; any: shutdown; any: room=100",
+	"write: short=sector; write: short=allbut1 EIO; write: torn-head; write: torn-tail EDQUOT", "fsync: mode=ext4-ordered EIO",
+	"write: lost; write: misdirect=-512; read: stale; any: flip=7; any: zero=1; any: size=unlimited; any: evict; any: delay=1ms",
+	`path="a b;c": EIO`, "", ";", "fsync", "fsync: ", "fsync nth=0: EIO", "nth=1: EFOO", "p=2: EIO", "(any: EIO", "!any: done EIO",
+}
+
 // storeFiles makes a store of the runtime "r" with the worker "w", and damages its
 // files: each in turn cut short, with a bit turned, with a sector of zeros, doubled,
 // empty, and missing.
