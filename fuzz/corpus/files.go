@@ -19,6 +19,7 @@ var cases = []string{
 	"crashsim case 1\ntarget: single\nmodel: posix\nseed: 0\ndepth: 0\nfailure: the store panics\nlast: workload\n\n",
 	"crashsim case 1\r\ntarget: t\r\nmodel: posix\r\nseed: 18446744073709551615\r\ndepth: 0\r\n" +
 		"failure: the store refuses to open\r\ncrash: probes at 0\r\nlost: -3.1\r\nlast: recovery\r\n\r\na\r\nb",
+	"crashsim case 1\ntarget: single\r\nmodel: posix\r\r\nseed: 0\ndepth: 0\nfailure: the store panics\nlast: workload\n\na\r\r\n",
 	"crashsim case 0\n\n", "crashsim case 1\nop\n\n", "crashsim case 1\nlost: 1.1\n\n", "crashsim case 1\nfailure: none\n\n", "",
 }
 
