@@ -18,7 +18,7 @@ import (
 
 // Property tests repeat themselves, unless a seed is given: -rapid.seed 7.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.seed": "1", "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "300", "rapid.nofailfile": "true"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
@@ -143,7 +143,7 @@ func reached(t *testing.T, seen map[string]int, want ...string) {
 		t.Logf("%6d %s", seen[what], what)
 	}
 	for _, what := range want {
-		if seen[what] == 0 && !t.Failed() {
+		if seen[what] == 0 && !t.Failed() && !testing.Short() { // which makes a fifth
 			t.Errorf("%q was never reached: this run says nothing of it", what)
 		}
 	}
