@@ -157,15 +157,18 @@ func (r *Runtime) ReadEvents(cursor store.EventCursor, limit, maximum int) (stor
 // the index start on, at most limit.
 func (r *Runtime) ReadTranscript(ref store.WorkerRef, start, limit, maximum int) (store.TranscriptProjection, error) {
 	const op = "read transcript"
-	w, err := r.worker(op, ref)
-	if err != nil {
+	if err := r.checkRef(op, ref); err != nil {
 		return store.TranscriptProjection{}, err
 	}
-	if err := checkLimit(op, limit, maximum); err != nil {
+	if err := checkLimit(op, limit, maximum); err != nil { // whether or not there is such a worker
 		return store.TranscriptProjection{}, err
 	}
 	if start < 0 {
 		return store.TranscriptProjection{}, fmt.Errorf("%s: %w: start %d", op, store.ErrInvalid, start)
+	}
+	w, err := r.worker(op, ref)
+	if err != nil {
+		return store.TranscriptProjection{}, err
 	}
 	all := w.Transcript
 	rest := all[min(start, len(all)):]

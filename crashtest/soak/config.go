@@ -35,6 +35,10 @@ type Config struct {
 	FailFast bool          // end behind the first round that finds something
 	Workers  int           // rounds at once
 	Memory   int64         // bytes that the process may have; 0: no end
+
+	// Keep, if not nil, is the folder to which the workloads of rounds go that came by
+	// something new. Shards may share it.
+	Keep faultfs.FS
 }
 
 // Defaults gives a soak that does not end by itself.

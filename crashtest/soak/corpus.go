@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"crashsim/crashtest"
@@ -67,17 +66,13 @@ func (w *Workload) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ReadCorpus reads the workloads in a folder, in the order of their names, and none
-// where the folder is missing. One that cannot be read, or that is another target's,
-// is an error.
-func ReadCorpus(disk faultfs.FS, dir string, t *crashtest.Target) ([]Workload, error) {
-	entries, err := disk.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+// ReadCorpus reads the workloads in a folder, in the order of their names. One that
+// cannot be read, or that is another target's, is an error.
+func ReadCorpus(disk faultfs.FS, t *crashtest.Target) ([]Workload, error) {
+	entries, err := disk.ReadDir(".")
 	var list []Workload
 	for _, e := range entries {
-		name := dir + "/" + e.Name()
+		name := e.Name()
 		if !strings.HasSuffix(name, workloadSuffix) {
 			continue
 		}
@@ -113,6 +108,6 @@ func readWorkload(disk faultfs.FS, name string, t *crashtest.Target) (*Workload,
 }
 
 // keep adds a workload to a folder. The same one again changes nothing.
-func (w *Workload) keep(disk faultfs.FS, dir string) error {
-	return replaceFile(disk, dir+"/"+w.Name()+workloadSuffix, w.text())
+func (w *Workload) keep(disk faultfs.FS, temp string) error {
+	return replaceFile(disk, w.Name()+workloadSuffix, temp, w.text())
 }

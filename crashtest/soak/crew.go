@@ -45,7 +45,7 @@ var (
 
 // ahead is how far the crew may be ahead of the round that is to be handed in
 // next, for each worker: what is handed in late is kept in memory.
-const ahead = 16
+const ahead = 256
 
 func (c *crew) mayBegin() bool {
 	if c.ctx.Err() != nil || c.err != nil || c.over || c.busy >= c.width {
@@ -131,6 +131,9 @@ func (c *crew) finish(f *finished) error {
 		list, ops[o] = append(list, o), f.round.ops
 		c.over = c.cfg.FailFast && len(o.Found) > 0
 	}
+	c.mu.Lock()
+	c.waiting = len(c.ready)
+	c.mu.Unlock()
 	if len(list) == 0 {
 		return nil
 	}

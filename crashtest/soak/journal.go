@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 
 	"crashsim/faultfs"
@@ -22,7 +21,7 @@ import (
 //
 //	{"sum":"5d1f0a33","header":{...}}
 //	{"sum":"0c62d3f1","rounds":[{...},{...}]}
-//	{"sum":"77e0a911","end":{"at":600.1,"why":"rounds"}}
+//	{"sum":"77e0a911","end":{"at":600.1,"rounds":412,"why":"rounds"}}
 //
 // A line is on the disk before anything in it is shown, so all that a crash can
 // tear is the last line, of which nobody has heard.
@@ -46,8 +45,9 @@ type journalLine struct {
 // End says how a life of a soak came to its end. A process that is killed writes
 // none.
 type End struct {
-	At  float64 `json:"at"` // seconds of the soak
-	Why string  `json:"why"`
+	At     float64 `json:"at"`     // seconds of the soak
+	Rounds int     `json:"rounds"` // that the journal has
+	Why    string  `json:"why"`
 }
 
 // Why a soak ended.
@@ -63,6 +63,7 @@ type Log struct {
 	*Header      // nil where a crash has left the file without one
 	End     *End // nil where the soak goes on, or was killed
 	size    int64
+	rounds  int
 }
 
 // ErrNoJournal says that a folder holds no soak.
@@ -111,10 +112,16 @@ func (log *Log) line(n int, l journalLine, each func(*Outcome) error) error {
 		log.Header = new(Header)
 		return json.Unmarshal(l.Header, log.Header)
 	case n > 1 && l.Rounds != nil:
-		return eachRound(l.Rounds, each)
+		return eachRound(l.Rounds, func(o *Outcome) error {
+			log.rounds++
+			return each(o)
+		})
 	case n > 1 && l.End != nil:
 		log.End = new(End)
-		return json.Unmarshal(l.End, log.End)
+		if err := json.Unmarshal(l.End, log.End); err != nil || log.End.Rounds == log.rounds {
+			return err
+		}
+		return fmt.Errorf("it speaks of %d rounds, and there are %d", log.End.Rounds, log.rounds)
 	}
 	return errors.New("it says nothing that a journal says here")
 }
@@ -235,9 +242,8 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// replaceFile writes a file whole or not at all, durably.
-func replaceFile(disk faultfs.FS, name string, data []byte) error {
-	temp := name + ".new"
+// replaceFile writes a file whole or not at all, durably. No one else uses temp.
+func replaceFile(disk faultfs.FS, name, temp string, data []byte) error {
 	f, err := disk.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err
@@ -249,5 +255,5 @@ func replaceFile(disk faultfs.FS, name string, data []byte) error {
 	if err := disk.Rename(temp, name); err != nil {
 		return err
 	}
-	return disk.SyncDir(path.Dir(name))
+	return disk.SyncDir(".")
 }

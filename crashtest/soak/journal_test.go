@@ -55,7 +55,7 @@ func rounds(from int, op string) (list []*soak.Outcome) {
 func (k *kept) Apply(op string) (string, error) {
 	if op == "finish" {
 		k.end = op
-		return "ok", k.journal.Finish(soak.End{Why: op})
+		return "ok", k.journal.Finish(soak.End{Rounds: len(k.rounds), Why: op})
 	}
 	list := rounds(len(k.rounds), op)
 	if err := k.journal.Commit(list); err != nil {
@@ -120,7 +120,9 @@ func TestJournalSurvivesCrashes(t *testing.T) {
 // Damage to what was acknowledged is told, and not cut off.
 func TestDamagedJournalIsRefused(t *testing.T) {
 	disk := folder(t)
-	do(t, disk, target(false), config(6))
+	cfg := config(6)
+	cfg.Workers = 1 // a line for each round
+	do(t, disk, target(false), cfg)
 	text, err := faultfs.ReadFile(disk, soak.JournalName)
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +131,7 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 	for name, damaged := range map[string]string{
 		"a bit":    strings.Replace(string(text), `"round":1`, `"round":9`, 1),
 		"no line":  strings.Replace(string(text), lines[2], "", 1),
+		"no last":  strings.Replace(string(text), lines[6], "", 1),
 		"no first": strings.TrimPrefix(string(text), lines[0]),
 		"twice":    string(text) + lines[len(lines)-2],
 		"zeros":    strings.Replace(string(text), lines[2][:9], strings.Repeat("\x00", 9), 1),

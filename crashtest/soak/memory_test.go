@@ -16,9 +16,6 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = disk.Close() }()
-	if err := disk.Mkdir(CorpusDir, 0o777); err != nil {
-		t.Fatal(err)
-	}
 	cfg := Defaults()
 	cfg.Rounds, cfg.Workers, cfg.Memory = 1, 2, 1000
 	target := &crashtest.Target{

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ type Mix struct {
 	Depth   int
 	Without []string // kinds of operations that are left out
 	Few     []string // and of which one in four is left
-	Leans   []string // how choices among so many are made, as "4 low": see [leaning]
+	Leans   []string // how choices among so many are made, as "low 4 9"
 }
 
 func (m *Mix) String() string {
@@ -171,17 +172,17 @@ func (l *leaning) Choose(n int) int {
 	return i
 }
 
+// names tells how choices are made, as "low 4 9".
 func (l *leaning) names() []string {
-	var sizes []int
-	for n, how := range l.by {
-		if how != even {
-			sizes = append(sizes, n)
-		}
+	by := map[lean]string{}
+	for _, n := range slices.Sorted(maps.Keys(l.by)) {
+		by[l.by[n]] += fmt.Sprint(" ", n)
 	}
-	slices.Sort(sizes)
 	var list []string
-	for _, n := range sizes {
-		list = append(list, fmt.Sprintf("%d %s", n, leanNames[l.by[n]]))
+	for _, how := range []lean{low, high, ends} {
+		if by[how] != "" {
+			list = append(list, leanNames[how]+by[how])
+		}
 	}
 	return list
 }

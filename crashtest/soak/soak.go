@@ -12,10 +12,6 @@ import (
 	"crashsim/faultfs"
 )
 
-// CorpusDir is where a soak keeps the workloads that came by something new, in its
-// folder.
-const CorpusDir = "corpus"
-
 // A Soak is under way, or was and can go on. [Soak.Run] is called once; the other
 // methods at any time, from any goroutine.
 type Soak struct {
@@ -35,6 +31,7 @@ type Soak struct {
 	done    bool
 	end     End // when it is done
 	width   int // rounds at once
+	waiting int // rounds that are done and not handed in
 
 	// Tell, if not nil, is called with each outcome when it is durable, in the order
 	// of rounds, and with the findings that are new in it. Set it before Run.
@@ -151,7 +148,7 @@ func (s *Soak) Run(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.totals.Elapsed, s.done = s.elapsed(), true
-	s.end = End{s.totals.Elapsed.Seconds(), c.why()}
+	s.end = End{s.totals.Elapsed.Seconds(), s.totals.Rounds, c.why()}
 	if c.err != nil {
 		return c.err
 	}
@@ -192,14 +189,14 @@ func (s *Soak) commit(list []*Outcome, ops map[*Outcome][]string) (fresh [][]*Fi
 		for _, f := range found {
 			var text []byte
 			if text, err = f.Case.MarshalText(); err == nil {
-				err = replaceFile(s.disk, s.CaseFile(f), text)
+				err = replaceFile(s.disk, s.CaseFile(f), ".new", text)
 			}
 			if err != nil {
 				return nil, err
 			}
 		}
-		if w := (&Workload{s.target.Name, ops[o]}); err == nil && len(o.Branches) > 0 && len(w.Ops) > 0 {
-			err = w.keep(s.disk, CorpusDir)
+		if w := (&Workload{s.target.Name, ops[o]}); err == nil && s.cfg.Keep != nil && len(o.Branches) > 0 && len(w.Ops) > 0 {
+			err = w.keep(s.cfg.Keep, fmt.Sprintf(".new-%d", s.cfg.Shard))
 		}
 		if err != nil {
 			return nil, err

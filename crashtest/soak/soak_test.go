@@ -179,13 +179,13 @@ func TestFailFastEndsAtTheFirst(t *testing.T) {
 
 // Cases and the corpus come first, and what a soak came by is a corpus.
 func TestCasesAndCorpusComeFirst(t *testing.T) {
-	disk := folder(t)
-	st := do(t, disk, target(true), config(20))
-	corpus, err := soak.ReadCorpus(disk, soak.CorpusDir, target(true))
+	cfg := config(20)
+	cfg.Keep = folder(t)
+	st := do(t, folder(t), target(true), cfg)
+	corpus, err := soak.ReadCorpus(cfg.Keep, target(true))
 	if err != nil || len(corpus) == 0 || len(corpus) > 20 {
 		t.Fatalf("%d entries, %v", len(corpus), err)
 	}
-	cfg := config(len(corpus) + 10)
 	cfg.Corpus = corpus
 	for _, f := range st.Findings {
 		cfg.Cases = append(cfg.Cases, soak.NamedCase{Name: f.Cause, Case: f.Case})

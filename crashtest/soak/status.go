@@ -13,6 +13,7 @@ type Status struct {
 	Sites    int // places in the store that asked something of the disk
 	Branches int // ways that recoveries went behind them
 	Running  []Running
+	Waiting  int           // rounds that are done, for one before them that is not
 	Width    int           // rounds at once
 	Life     time.Duration // of Elapsed, since this process began
 	Left     time.Duration // by the clock, -1 where there is no end
@@ -41,6 +42,7 @@ func (s *Soak) Status() Status {
 	if s.cfg.Rounds > s.cfg.Shard {
 		st.OfRounds = (s.cfg.Rounds-s.cfg.Shard-1)/s.cfg.Shards + 1
 	}
+	st.Waiting = s.waiting
 	for _, r := range s.running {
 		st.Running = append(st.Running, *r)
 	}

@@ -3,7 +3,6 @@ package soak_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,13 +133,9 @@ func config(rounds int) soak.Config {
 }
 
 // folder is a folder of the real disk.
-func folder(t *testing.T, names ...string) *faultfs.OS {
+func folder(t *testing.T) *faultfs.OS {
 	t.Helper()
-	dir := filepath.Join(append([]string{t.TempDir()}, names...)...)
-	if err := os.MkdirAll(filepath.Join(dir, soak.CorpusDir), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	disk, err := faultfs.OpenOS(dir)
+	disk, err := faultfs.OpenOS(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,6 @@ func corpora() map[string][]string {
 		"FuzzDisk":   digits(4, 60, 120),
 		"FuzzFiles":  storeFiles(),
 		"FuzzCase":   texts(cases...),
-		"FuzzPlan":   texts(plans...),
 		"FuzzValues": values(),
 	}
 }

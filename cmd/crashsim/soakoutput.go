@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"crashsim/crashtest"
+	"crashsim/crashtest/soak"
+)
+
+// soakOutput tells how a soak goes: a live view on a terminal, lines in a pipe, or
+// JSON objects.
+type soakOutput struct {
+	*output
+	flags *soakFlags
+	soak  *soak.Soak
+	live  *os.File // the terminal that the view is on, nil: none
+	stop  func()   // the soak
+
+	mu   sync.Mutex // of what is printed
+	held []func()   // until the view is gone, if it is where that would go
+}
+
+// sayEvery is how often a pipe hears of a soak.
+const sayEvery = 10 * time.Second
+
+func newSoakOutput(cmd *cobra.Command, f *soakFlags, s *soak.Soak, stop func()) *soakOutput {
+	o := &soakOutput{output: newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json), flags: f, soak: s, stop: stop}
+	if tty, ok := o.tty.(*os.File); ok {
+		o.live = tty
+	}
+	return o
+}
+
+func (o *soakOutput) start(t *crashtest.Target, page string) {
+	f, h := o.flags, o.soak.Header()
+	if o.json != nil {
+		o.object(struct {
+			Type      string   `json:"type"`
+			Build     string   `json:"build"`
+			Target    string   `json:"target"`
+			Seed      uint64   `json:"seed,string"`
+			Profile   string   `json:"profile"`
+			Models    []string `json:"models"`
+			Rounds    int      `json:"rounds"`
+			Duration  float64  `json:"duration_seconds"`
+			Shard     int      `json:"shard"`
+			Shards    int      `json:"shards"`
+			Workers   int      `json:"workers"`
+			MaxStates int      `json:"max_states"`
+			KeepGoing bool     `json:"keep_going"`
+			Memory    int64    `json:"memory_bytes"`
+			Cases     int      `json:"cases"`
+			Corpus    int      `json:"corpus"`
+			Resumed   int      `json:"resumed_rounds"`
+			Artifacts string   `json:"artifacts"`
+			Page      string   `json:"page,omitempty"`
+		}{"start", h.Build, t.Name, h.Seed, h.Profile, h.Models, f.Rounds, f.Duration.Seconds(), f.Shard + 1, f.Shards, f.Workers,
+			h.MaxStates, h.KeepGoing, f.Memory, len(h.Cases), len(h.Corpus), o.soak.Resumed(), f.artifacts, page})
+		return
+	}
+	o.printf("crashsim %s\n", h.Build)
+	o.printf("target %s: %s\n", t.Name, t.Doc)
+	o.printf("soak %s, seed %d, profile %s, shard %d/%d, workers %d, memory %s, max-states %d, model %s, artifacts %s\n",
+		f.ends(), h.Seed, h.Profile, f.Shard+1, f.Shards, f.Workers, inBytes(f.Memory), h.MaxStates, strings.Join(h.Models, ","), f.artifacts)
+	o.printf("first %s, then a corpus of %s\n", plural(len(h.Cases), "regression case"), plural(len(h.Corpus), "workload"))
+	if n := o.soak.Resumed(); n > 0 {
+		o.printf("goes on after %s\n", plural(n, "round"))
+	}
+	if page != "" {
+		o.printf("live page: %s\n", page)
+	}
+	o.printf("\n")
+}
+
+// ends says when the soak is over.
+func (f *soakFlags) ends() string {
+	switch {
+	case f.Rounds > 0 && f.Duration > 0:
+		return "of " + plural(f.Rounds, "round") + " or " + span(f.Duration)
+	case f.Rounds > 0:
+		return "of " + plural(f.Rounds, "round")
+	case f.Duration > 0:
+		return "of " + span(f.Duration)
+	}
+	return "without end"
+}
+
+// say prints, or holds it until the view is gone.
+func (o *soakOutput) say(print func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f, ok := o.out.(*os.File); ok && o.live != nil && term.IsTerminal(int(f.Fd())) {
+		o.held = append(o.held, print)
+		return
+	}
+	print()
+}
+
+// round is told each outcome, when it is durable.
+func (o *soakOutput) round(r *soak.Outcome, fresh []*soak.Finding) {
+	if o.json != nil || o.flags.verbose {
+		o.say(func() { o.tellRound(r) })
+	}
+	for _, f := range fresh {
+		o.say(func() { tellSoakFinding(o.output, f, filepath.Join(o.flags.artifacts, o.soak.CaseFile(f))) })
+	}
+}
+
+func (o *soakOutput) tellRound(r *soak.Outcome) {
+	if o.json == nil {
+		o.printf("round %d, %s: %s; %s states, %s recoveries, %d findings, %.1f s\n",
+			r.Round, r.From, r.Mix, thousands(r.States), thousands(r.Recoveries), len(r.Found), r.Seconds)
+		return
+	}
+	causes := []string{}
+	for _, f := range r.Found {
+		causes = append(causes, f.Cause)
+	}
+	o.object(struct {
+		Type        string   `json:"type"`
+		Round       int      `json:"round"`
+		Seed        uint64   `json:"seed,string"`
+		From        string   `json:"from"`
+		Mix         string   `json:"mix"`
+		Model       string   `json:"model"`
+		Ops         int      `json:"ops"`
+		CrashPoints int      `json:"crash_points"`
+		States      int      `json:"states"`
+		Unique      int      `json:"unique_states"`
+		Recoveries  int      `json:"recoveries"`
+		Capped      int      `json:"capped"`
+		OutOfMemory bool     `json:"out_of_memory"`
+		Seconds     float64  `json:"seconds"`
+		Branches    int      `json:"new_branches"`
+		Causes      []string `json:"causes"`
+	}{"round", r.Round, r.Seed, r.From, r.Mix, r.Model, r.Ops, r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped,
+		r.OutOfMemory, r.Seconds, len(r.Branches), causes})
+}
+
+func tellSoakFinding(o *output, f *soak.Finding, path string) {
+	if o.json == nil {
+		o.printf("FINDING %d, in round %d: %s  case: %s\n\n", f.Number, f.Round, f.Case.Report, path)
+		return
+	}
+	o.object(struct {
+		Type      string   `json:"type"`
+		Number    int      `json:"number"`
+		Round     int      `json:"round"`
+		Kind      string   `json:"kind"`
+		Cause     string   `json:"cause"`
+		Model     string   `json:"model"`
+		Ops       []string `json:"ops"`
+		Report    string   `json:"report"`
+		Case      string   `json:"case"`
+		Reproduce string   `json:"reproduce"`
+	}{"finding", f.Number, f.Round, string(f.Case.Kind), f.Cause, f.Case.Model, f.Case.Scenario.Ops, f.Case.Report, path, "crashsim replay " + path})
+}
+
+// watch tells how it goes until the function that it gives is called.
+func (o *soakOutput) watch(ctx context.Context) (done func()) {
+	if o.live != nil {
+		return o.watchLive()
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		tick := time.NewTicker(sayEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				st := o.soak.Status()
+				o.say(func() { o.progressLine(&st) })
+			}
+		}
+	})
+	return func() {
+		stop()
+		ended.Wait()
+	}
+}
+
+func (o *soakOutput) progressLine(st *soak.Status) {
+	if o.json != nil {
+		o.object(struct {
+			Type      string  `json:"type"`
+			Seconds   float64 `json:"seconds"`
+			Left      float64 `json:"left_seconds"` // -1: no end
+			Rounds    int     `json:"rounds"`
+			OfRounds  int     `json:"of_rounds"` // 0: no end
+			States    int     `json:"states"`
+			PerSecond float64 `json:"states_per_second"`
+			Unique    int     `json:"unique_states"`
+			Recovered int     `json:"recoveries"`
+			Capped    int     `json:"capped"`
+			Sites     int     `json:"sites"`
+			Branches  int     `json:"branches"`
+			Findings  int     `json:"findings"`
+			Memory    int64   `json:"memory_bytes"`
+		}{"progress", st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries,
+			st.Capped, st.Sites, st.Branches, len(st.Findings), st.Memory})
+		return
+	}
+	o.printf("%s: %s\n", span(st.Elapsed), strings.Join(figures(st), ", "))
+}
+
+func left(st *soak.Status) float64 {
+	if st.Left < 0 {
+		return -1
+	}
+	return st.Left.Seconds()
+}
+
+func (o *soakOutput) summary(r *crashtest.Record) {
+	for _, print := range o.held {
+		print()
+	}
+	st := o.soak.Status()
+	first := ""
+	if len(r.Findings) > 0 {
+		first = filepath.Join(o.flags.artifacts, r.Findings[0].Case)
+	}
+	tellRecord(o.output, r, &st.Totals, st.Sites, st.Branches, first)
+}
