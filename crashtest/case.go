@@ -119,7 +119,10 @@ func (c *Case) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads the text form. An error names the line.
 func (c *Case) UnmarshalText(text []byte) error {
-	all := strings.ReplaceAll(string(text), "\r\n", "\n")
+	all := string(text)
+	if strings.HasPrefix(all, caseVersion+"\r\n") { // else a line may well end in a carriage return of its own
+		all = strings.ReplaceAll(all, "\r\n", "\n")
+	}
 	head, report, ok := strings.Cut(all, "\n\n")
 	lines := strings.Split(head, "\n")
 	if lines[0] != caseVersion {

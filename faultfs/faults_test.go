@@ -594,3 +594,24 @@ func TestApplicableFaultsStrike(t *testing.T) {
 		}
 	})
 }
+
+// A close that fails lets go of the file, and so does an opening that is reported
+// as failed.
+func TestNothingStaysOpen(t *testing.T) {
+	for _, plan := range []string{"close: EIO", "create: done EIO", "lock: EIO; unlock: EIO"} {
+		opened := 0
+		_, disk := arm(t, Intercept(NewSim(), func(c *Call) Answer {
+			a := c.Do()
+			switch {
+			case c.Kind == OpClose || c.Kind == OpUnlock:
+				opened--
+			case a.File != nil || a.Lock != nil:
+				opened++
+			}
+			return a
+		}), plan)
+		if errs := callKinds(disk); !errors.Is(errors.Join(errs[OpClose], errs[OpCreate], errs[OpLock]), syscall.EIO) || opened != 0 {
+			t.Errorf("%s: %d stay open", plan, opened)
+		}
+	}
+}

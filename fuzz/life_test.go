@@ -31,7 +31,7 @@ func (m *machine) step(c crashtest.Chooser) (err error) {
 	default:
 		err = m.operate(m.target.Generate(c, 1)[0])
 	case 4:
-		m.arm(c)
+		err = m.arm(c)
 	case 5:
 		err = m.reopen()
 	case 6:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 
 	"crashsim/crashtest"
 	"crashsim/faultfs"
@@ -22,10 +21,11 @@ type machine struct {
 	store  crashtest.Store // nil: it is closed
 	right  []rights        // of this disk, in order
 	doubt  bool            // an operation failed: the store has to be opened again
-	fault  fault
-	faulty bool     // there was one
-	ops    []string // all that it was asked for
-	told   []string // and all that happened, for people
+	faults *faultfs.Armed  // of the disk that the store is on; nil: there are none
+	struck int             // how many of their strikes were told
+	faulty bool            // some struck
+	ops    []string        // all that it was asked for
+	told   []string        // and all that happened, for people
 	seen   map[string]int
 }
 
@@ -34,14 +34,6 @@ type machine struct {
 type rights struct {
 	at     int
 	models []crashtest.Model
-}
-
-// fault strikes once, at the n-th call of a kind; 0 is any.
-type fault struct {
-	kind  faultfs.Kind
-	n     int // 0: there is none
-	after bool
-	errno syscall.Errno
 }
 
 func newMachine(target *crashtest.Target, model faultfs.Model, seen map[string]int) *machine {
@@ -69,53 +61,76 @@ func (m *machine) may(models ...crashtest.Model) {
 
 // open opens the store, and holds what it shows against what it may hold.
 func (m *machine) open() error {
-	struck := m.fault
-	store, err := m.target.Open(faultfs.Intercept(m.sim, m.strike))
+	disk := faultfs.FS(m.sim)
+	if m.faults != nil {
+		var err error
+		if disk, err = m.faults.Over(m.sim); err != nil {
+			return err
+		}
+	}
+	store, err := m.target.Open(disk)
 	if err != nil {
-		if m.fault == struck {
+		if !m.strikes() {
 			return m.wrong("the store refuses to open: %v", err)
 		}
 		m.tell("opening fails: %v", err)
 		m.saw("failed opening")
 		return nil
 	}
+	m.strikes()
 	m.store, m.doubt = store, false
 	return m.check()
 }
 
-// strike fails the call at which the fault is due.
-func (m *machine) strike(c *faultfs.Call) faultfs.Answer {
-	f := &m.fault
-	if f.n == 0 || c.Kind == faultfs.OpClose || c.Kind == faultfs.OpUnlock || f.kind != 0 && c.Kind != f.kind {
-		return c.Do()
+// strikes tells of faults that struck since it was asked last, and whether any did.
+func (m *machine) strikes() bool {
+	if m.faults == nil {
+		return false
 	}
-	if f.n--; f.n > 0 {
-		return c.Do()
+	list := m.faults.Struck()
+	for _, s := range list[m.struck:] {
+		m.tell("  struck by %s: %s", m.faults.Plan()[s.Fault], s)
+		m.saw("failed " + s.Call.Kind.String())
+		m.faulty = true
 	}
-	m.tell("%s %s fails: %v, done before: %t", c.Kind, c.Path, f.errno, f.after)
-	m.saw("failed " + c.Kind.String())
-	m.faulty = true
-	a := faultfs.Answer{}
-	switch {
-	case c.Kind == faultfs.OpWrite: // a part of it
-		part := *c
-		part.Data = c.Data[:len(c.Data)/2]
-		a = part.Do()
-	case f.after && c.Kind == faultfs.OpRename:
-		a = c.Do()
-	}
-	a.Err = f.errno
-	return a
+	any := len(list) > m.struck
+	m.struck = len(list)
+	return any
 }
 
-// arm has a call that is still to come fail.
-func (m *machine) arm(c crashtest.Chooser) {
-	kinds := []faultfs.Kind{0, faultfs.OpSync, faultfs.OpSyncDir, faultfs.OpRename, faultfs.OpWrite, faultfs.OpCreate,
-		faultfs.OpOpen, faultfs.OpRead, faultfs.OpTruncate, faultfs.OpRemove, faultfs.OpMkdir, faultfs.OpReadDir, faultfs.OpStat}
-	m.fault = fault{
-		kind: kinds[c.Choose(len(kinds))], n: 1 + c.Choose(20), after: c.Choose(2) == 1,
-		errno: []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EROFS}[c.Choose(4)],
+// arm has calls that are still to come fail, from the next opening on.
+func (m *machine) arm(c crashtest.Chooser) error {
+	f := plannedFaults[c.Choose(len(plannedFaults))]
+	text := fmt.Sprintf("%s nth=%d: %s", f.kind, 1+c.Choose(f.calls), f.what[c.Choose(len(f.what))])
+	plan, err := faultfs.ParsePlan(text)
+	if err != nil {
+		return err
 	}
+	m.tell("faults: %s", plan)
+	m.faults, m.struck = plan.Arm(nil), 0
+	return m.again()
+}
+
+// plannedFaults are the faults of a disk that does not lie, by the calls that they
+// strike: one of the first so many.
+var plannedFaults = []struct {
+	kind  string
+	calls int
+	what  []string
+}{
+	{"fsync", 8, []string{"EIO", "done EIO"}},
+	{"fsync-dir", 12, []string{"EIO", "done EIO"}},
+	{"rename", 4, []string{"EIO", "done EIO", "both EIO", "ENOSPC"}},
+	{"write", 6, []string{"ENOSPC", "short=1 ENOSPC", "short=sector EIO", "short=allbut1", "torn-head EIO", "torn-tail EIO"}},
+	{"create", 6, []string{"EMFILE", "ENOSPC", "done EIO"}},
+	{"mkdir", 4, []string{"ENOSPC", "done EIO"}},
+	{"truncate", 2, []string{"EIO", "done EIO"}},
+	{"remove", 2, []string{"EIO", "done EIO"}},
+	{"open", 20, []string{"EMFILE", "EACCES", "EIO"}},
+	{"read", 20, []string{"EIO"}},
+	{"stat", 20, []string{"EIO"}},
+	{"readdir", 4, []string{"EIO", "EMFILE"}},
+	{"any", 60, []string{"EIO", "EINTR", "EROFS", "room=100", "readonly EROFS"}},
 }
 
 // check holds what the store shows against what it may hold. What it has shown
@@ -124,12 +139,13 @@ func (m *machine) check() error {
 	if m.store == nil || m.doubt {
 		return nil
 	}
-	armed := m.fault
-	m.fault = fault{} // no answer is right where reading fails
 	got, err := m.store.State()
-	m.fault = armed
 	if err != nil {
-		return m.wrong("the store opens and cannot be read: %v", err)
+		if !m.strikes() {
+			return m.wrong("the store opens and cannot be read: %v", err)
+		}
+		m.doubt = true
+		return nil
 	}
 	models := m.now()
 	i := slices.IndexFunc(models, func(r crashtest.Model) bool { return r.State() == got })
@@ -162,8 +178,13 @@ func (m *machine) close() {
 	}
 }
 
-// reopen closes the store and opens it.
+// reopen closes the store and opens it on a disk that is sound.
 func (m *machine) reopen() error {
+	m.faults = nil
+	return m.again()
+}
+
+func (m *machine) again() error {
 	m.tell("reopen")
 	m.close()
 	m.ops = append(m.ops, crashtest.Reopen)
@@ -184,10 +205,10 @@ func (m *machine) operate(op string) error {
 	m.sim.Begin(0, len(m.ops), op)
 	m.ops = append(m.ops, op)
 	m.may(before, next)
-	armed := m.fault
 	got, err := m.store.Apply(op)
+	struck := m.strikes()
 	switch {
-	case err != nil && m.fault == armed:
+	case err != nil && !struck:
 		return m.wrong("%s fails: %v", op, err)
 	case err != nil:
 		m.tell("%s: %v", op, err)
@@ -221,7 +242,7 @@ func (m *machine) crash(c crashtest.Chooser, kill bool) error {
 	}
 	models := m.right[i].models
 	m.close()
-	m.fault = fault{}
+	m.faults = nil
 	if kill {
 		m.tell("the process is killed")
 		m.saw("kill")
@@ -284,7 +305,8 @@ func (m *machine) note(cut *faultfs.Cut, kept func(i int) bool, opening bool) {
 
 // shutDown ends a machine's life in an orderly way.
 func (m *machine) shutDown() error {
-	m.fault = fault{}
+	m.faults = nil
+	m.doubt = true // so that it is opened again
 	if _, err := m.ready(); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestRapidStore(t *testing.T) {
 			"reopen":          func(*rapid.T) { try(m.reopen()) },
 			"power cut":       func(*rapid.T) { try(m.crash(c, false)) },
 			"kill":            func(*rapid.T) { try(m.crash(c, true)) },
-			"fault":           func(*rapid.T) { m.arm(c) },
+			"fault":           func(*rapid.T) { try(m.arm(c)) },
 			"":                func(*rapid.T) { try(m.check()) },
 		})
 		try(m.shutDown())
@@ -53,7 +53,7 @@ func reached(t *testing.T, seen map[string]int, want ...string) {
 		t.Logf("%7d %s", seen[what], what)
 	}
 	for _, what := range want {
-		if seen[what] == 0 && !t.Failed() {
+		if seen[what] == 0 && !t.Failed() && !testing.Short() { // which makes a fifth
 			t.Errorf("%s was never reached: this run says nothing of it", what)
 		}
 	}

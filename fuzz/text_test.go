@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"crashsim/crashtest"
+	"crashsim/faultfs"
 )
 
 // text is what has a text form.
@@ -44,4 +45,19 @@ func FuzzCase(f *testing.F) {
 	f.Add("crashsim case 1\ntarget: seedstore\nmodel: posix\nseed: 1\ndepth: 2\nfailure: acknowledged data is lost\nop: load r1\n" +
 		"crash: workload at 14\nlost: 12.0\ncrash: recovery at end kill\nlast: probes\n\nreport\n")
 	f.Fuzz(func(t *testing.T, in string) { roundTrip[crashtest.Case](t, in) })
+}
+
+// FuzzPlan reads any text as a plan of faults.
+func FuzzPlan(f *testing.F) {
+	f.Add("fsync path=*.jsonl nth=3: EIO")
+	f.Fuzz(func(t *testing.T, in string) {
+		plan, err := faultfs.ParsePlan(in)
+		if err != nil {
+			return
+		}
+		again, err := faultfs.ParsePlan(plan.String())
+		if err != nil || again.String() != plan.String() {
+			t.Fatalf("%q is written as %q: %v, %q", in, plan, err, again)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -36,7 +37,7 @@ func (s *Store) setAside(snapshot *RuntimeSnapshot, dir, why string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.replace(opOpen, s.runtimePath(), data); err != nil {
+		if err := s.writeSnapshot(opOpen, s.runtimePath(), data, s.events); err != nil {
 			return err
 		}
 		*snapshot = next
@@ -72,7 +73,7 @@ func (s *Store) isAside(snapshot *RuntimeSnapshot, dir string) bool {
 	})
 }
 
-// copyAside copies a folder of files. What an earlier try has left is removed.
+// copyAside copies a file or folder. What an earlier try has left is removed.
 func (s *Store) copyAside(from, to string) error {
 	number := path.Dir(to)
 	all := path.Dir(number)
@@ -85,7 +86,7 @@ func (s *Store) copyAside(from, to string) error {
 	if err := s.makeFolder(number); err != nil {
 		return err
 	}
-	if err := s.copyFolder(from, to); err != nil {
+	if err := s.copyAll(from, to); err != nil {
 		return err
 	}
 	for _, dir := range []string{number, all, s.dir} { // the names that lead to the copy
@@ -94,6 +95,18 @@ func (s *Store) copyAside(from, to string) error {
 		}
 	}
 	return nil
+}
+
+// copyAll copies a file, or a folder and all that is in it.
+func (s *Store) copyAll(from, to string) error {
+	info, err := s.fsys.Stat(from)
+	switch {
+	case err != nil:
+		return ioError(opOpen, from, err)
+	case info.IsDir():
+		return s.copyFolder(from, to)
+	}
+	return s.copyFile(from, to)
 }
 
 func (s *Store) copyFolder(from, to string) error {
@@ -105,11 +118,7 @@ func (s *Store) copyFolder(from, to string) error {
 		return ioError(opOpen, from, err)
 	}
 	for _, e := range list {
-		copyOne := s.copyFile
-		if e.IsDir() {
-			copyOne = s.copyFolder
-		}
-		if err := copyOne(path.Join(from, e.Name()), path.Join(to, e.Name())); err != nil {
+		if err := s.copyAll(path.Join(from, e.Name()), path.Join(to, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -117,18 +126,32 @@ func (s *Store) copyFolder(from, to string) error {
 }
 
 func (s *Store) copyFile(from, to string) error {
-	data, err := faultfs.ReadFile(s.fsys, from)
-	if err != nil {
-		return ioError(opOpen, from, err)
-	}
 	f, err := s.fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return ioError(opOpen, to, err)
 	}
-	if err := s.writeTemp(f, data); err != nil {
+	if err := writeAndSync(f, s.contentOf(from)); err != nil {
 		return ioError(opOpen, to, err)
 	}
 	return nil
+}
+
+// contentOf writes what is in a file, without ever having all of it in memory.
+func (s *Store) contentOf(name string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		f, err := s.fsys.OpenFile(name, os.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }() // read only: nothing to lose
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		buf := make([]byte, max(1, min(info.Size(), readBytes)))
+		_, err = io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(f, 0, info.Size()), buf)
+		return err
+	}
 }
 
 func (s *Store) removeAll(name string) error {
@@ -154,21 +177,53 @@ func (s *Store) removeAll(name string) error {
 	return nil
 }
 
-// holds tells whether all that is in a folder is in a copy of it; what cannot be
-// read is in none.
-func (s *Store) holds(kept, dir string) bool {
-	list, err := s.fsys.ReadDir(dir)
-	_, missing := s.fsys.Stat(kept)
-	if err != nil || missing != nil {
+// holds tells whether all that is in a file or folder is in a copy of it; what
+// cannot be read is in none.
+func (s *Store) holds(kept, name string) bool {
+	a, errA := s.fsys.Stat(kept)
+	b, errB := s.fsys.Stat(name)
+	if errA != nil || errB != nil || a.IsDir() != b.IsDir() {
 		return false
 	}
-	return !slices.ContainsFunc(list, func(e fs.DirEntry) bool {
-		a, b := path.Join(kept, e.Name()), path.Join(dir, e.Name())
-		if e.IsDir() {
-			return !s.holds(a, b)
-		}
-		dataA, errA := faultfs.ReadFile(s.fsys, a)
-		dataB, errB := faultfs.ReadFile(s.fsys, b)
-		return errA != nil || errB != nil || !bytes.Equal(dataA, dataB)
+	if !b.IsDir() {
+		return s.equal(kept, name)
+	}
+	list, err := s.fsys.ReadDir(name)
+	return err == nil && !slices.ContainsFunc(list, func(e fs.DirEntry) bool {
+		return !s.holds(path.Join(kept, e.Name()), path.Join(name, e.Name()))
 	})
+}
+
+// equal compares two files, a piece at a time.
+func (s *Store) equal(a, b string) bool {
+	f, errA := s.fsys.OpenFile(a, os.O_RDONLY, 0)
+	if errA != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // read only: nothing to lose
+	rest := &comparer{f: f}
+	if err := s.contentOf(b)(rest); err != nil {
+		return false
+	}
+	n, _ := f.Read(make([]byte, 1))
+	return n == 0
+}
+
+// comparer is a writer that fails at the first byte that is not in its file.
+type comparer struct {
+	f   faultfs.File
+	buf []byte
+}
+
+var errDiffers = errors.New("the files differ")
+
+func (c *comparer) Write(p []byte) (int, error) {
+	c.buf = slices.Grow(c.buf[:0], len(p))[:len(p)]
+	if _, err := io.ReadFull(c.f, c.buf); err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(c.buf, p) {
+		return 0, errDiffers
+	}
+	return len(p), nil
 }

@@ -4,8 +4,9 @@
 //
 //	runtimes/<id>/runtime.json              snapshot of the runtime
 //	             /events.jsonl              log
+//	             /events.size.json          how long the log was at the last Close
 //	             /workers/<id>/worker.json  snapshot of a worker
-//	                          /transcript.jsonl
+//	                          /transcript.jsonl, /transcript.size.json
 //	             /set-aside/<n>/<id>/       what was a worker's folder, and no worker
 //
 // An <id> is "id-" and the id's bytes in hex. What the format's first writer has
@@ -21,6 +22,13 @@
 // warning diagnostic with [CodeWorkerIgnored] tells where. What Open and reads
 // show is durable as well. Damage that no crash explains is reported as
 // [ErrCorrupt], with file, line and byte, and never cut.
+//
+// Lines and snapshots have checksums, and snapshots say how long the log beside
+// them was. So damage is told from what a crash leaves in all that was written
+// before the last snapshot or Close. After that, and before a kill, the last
+// lines can be lost to damage that zeroes whole sectors at the end of a log, as
+// a crash does: no reader can tell, and Open cuts them off. What an old writer
+// left without checksums has to be good JSON, and no more can be said of it.
 //
 // An operation that was interrupted, or that returned an error of kind [ErrIO],
 // may have taken effect or not, as a whole. After an error the store is one of:

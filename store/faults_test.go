@@ -308,7 +308,7 @@ func (f *twiceFile) Sync() error {
 
 // Opening may fail at any change, and then succeeds when it is tried again.
 func TestFaultsAtOpen(t *testing.T) {
-	wrecked := fill(t, 2)
+	wrecked := killed(t, 2)
 	data := readFile(t, wrecked, eventsFile)
 	writeFile(t, wrecked, eventsFile, data[:len(data)-3])
 	writeFile(t, wrecked, runtimeDir+"/.runtime.json.tmp-1-1", nil)

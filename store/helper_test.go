@@ -121,6 +121,20 @@ func workerSnapshot(id, purpose string) store.WorkerSnapshot {
 // fill gives a disk with events 1 to n, and the worker "w" with as many entries.
 func fill(t testing.TB, n int) *faultfs.Sim {
 	t.Helper()
+	sim, s := filled(t, n)
+	must(t, s.Close())
+	return sim
+}
+
+// killed is the same, left by a process that was killed before it could close.
+func killed(t testing.TB, n int) *faultfs.Sim {
+	t.Helper()
+	sim, _ := filled(t, n)
+	return sim.Fork()
+}
+
+func filled(t testing.TB, n int) (*faultfs.Sim, *store.Store) {
+	t.Helper()
 	sim := faultfs.NewSim()
 	s := open(t, sim)
 	must(t, s.WriteWorkerSnapshot(workerSnapshot("w", "")))
@@ -128,8 +142,7 @@ func fill(t testing.TB, n int) *faultfs.Sim {
 		must(t, s.AppendEvent(event(uint64(i), "event "+strconv.Itoa(i))))
 		must(t, s.AppendTranscriptEntry(entry("w", uint64(i), "entry "+strconv.Itoa(i))))
 	}
-	must(t, s.Close())
-	return sim
+	return sim, s
 }
 
 func readFile(t testing.TB, fsys faultfs.FS, name string) []byte {

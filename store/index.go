@@ -10,7 +10,6 @@ import (
 // first. One that is too far, or has a lower id, begins another block.
 type index struct {
 	blocks []block
-	n      int // lines
 }
 
 const blockLines = 128
@@ -29,11 +28,14 @@ type place struct {
 type distance struct{ id, off uint32 }
 
 func (x *index) add(id uint64, off int64) {
-	last := len(x.blocks) - 1
-	if last < 0 || !x.blocks[last].add(id, off) {
-		x.blocks = append(x.blocks, block{place: place{id, off}, first: x.n, lines: []distance{{}}})
+	last, n := len(x.blocks)-1, 0
+	if last >= 0 {
+		if x.blocks[last].add(id, off) {
+			return
+		}
+		n = x.blocks[last].first + len(x.blocks[last].lines)
 	}
-	x.n++
+	x.blocks = append(x.blocks, block{place: place{id, off}, first: n, lines: []distance{{}}})
 }
 
 func (b *block) add(id uint64, off int64) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"sort"
@@ -17,8 +18,11 @@ type log struct {
 	path   string
 	key    string // what each line begins with
 	size   int64  // the end of the last whole line
+	noted  int64  // the size in the snapshot beside it
+	grown  bool   // since it was opened
 	open   bool   // that lacks its newline, until it is mended
 	index  index
+	lines  int    // that are good
 	sorted bool   // by id, as all but very old logs are
 	last   uint64 // the highest id
 }
@@ -28,21 +32,38 @@ const (
 	entryKey = `{"sequence":`
 )
 
+func newLog(path, key string) *log { return &log{path: path, key: key, sorted: true} }
+
 func (l *log) add(id uint64, off int64) {
 	l.sorted = l.sorted && l.above(id)
 	l.index.add(id, off)
+	l.lines++
 	l.last = max(l.last, id)
 }
 
 // above tells whether an id is above all that are there.
-func (l *log) above(id uint64) bool { return l.index.n == 0 || id > l.last }
+func (l *log) above(id uint64) bool { return l.lines == 0 || id > l.last }
 
 // openLog reads a log and leaves it whole and durable: a torn tail is cut off,
 // and a file that is not there is made. Its name is for the caller to sync.
-func openLog(fsys faultfs.FS, op, path, key string) (*log, error) {
-	l := &log{path: path, key: key, sorted: true}
-	f, err := fsys.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+// noted is how many bytes of it the snapshot beside it tells of: what it or Close
+// has noted has to be there, and good.
+func openLog(fsys faultfs.FS, op, path, key string, noted int64) (*log, error) {
+	l := newLog(path, key)
+	closed, err := l.readNote(fsys, op)
 	if err != nil {
+		return nil, err
+	}
+	l.noted = max(noted, closed)
+	flag := os.O_RDWR
+	if l.noted == 0 {
+		flag |= os.O_CREATE
+	}
+	f, err := fsys.OpenFile(path, flag, 0o666)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &Error{Op: op, Path: path, Kind: ErrMissing, Detail: l.short(), Err: err}
+	case err != nil:
 		return nil, ioError(op, path, err)
 	}
 	defer func() { _ = f.Close() }() // what is written is synced before
@@ -53,6 +74,9 @@ func openLog(fsys faultfs.FS, op, path, key string) (*log, error) {
 	if err := l.scan(op, lines); err != nil {
 		return nil, err
 	}
+	if l.size < l.noted && !(l.open && l.size+1 == l.noted) {
+		return nil, corrupt(op, path, fmt.Sprintf("its good lines end at byte %d: %s", l.size, l.short()))
+	}
 	if err := l.mend(f, lines.size); err != nil {
 		return nil, ioError(op, path, err)
 	}
@@ -62,6 +86,10 @@ func openLog(fsys faultfs.FS, op, path, key string) (*log, error) {
 		return nil, ioError(op, path, err)
 	}
 	return l, nil
+}
+
+func (l *log) short() string {
+	return fmt.Sprintf("%d bytes were acknowledged", l.noted)
 }
 
 // scan indexes the lines of a log. Its end may be what a crash left of an append
@@ -130,6 +158,7 @@ func (l *log) append(fsys faultfs.FS, id uint64, line []byte) error {
 	}
 	l.add(id, l.size)
 	l.size += int64(len(line))
+	l.grown = true
 	return nil
 }
 
@@ -138,16 +167,16 @@ func (l *log) append(fsys faultfs.FS, id uint64, line []byte) error {
 func (l *log) from(id uint64, most int) (lines []int, next uint64, more bool) {
 	first := 0
 	if l.sorted {
-		first = sort.Search(l.index.n, func(i int) bool { return l.index.at(i).id >= id })
+		first = sort.Search(l.lines, func(i int) bool { return l.index.at(i).id >= id })
 	}
 	next = id
-	for i := first; i < l.index.n && len(lines) < most; i++ {
+	for i := first; i < l.lines && len(lines) < most; i++ {
 		if at := l.index.at(i); at.id >= id {
 			lines = append(lines, i)
 			next = at.id + 1
 		}
 	}
-	return lines, next, l.index.n > 0 && l.last >= next
+	return lines, next, l.lines > 0 && l.last >= next
 }
 
 // read gives the lines with the given indexes, which go up. Lines that stand
@@ -179,7 +208,7 @@ const readBytes = 1 << 20
 
 // endOf gives where a line and what follows it up to the next line end.
 func (l *log) endOf(i int) int64 {
-	if i+1 < l.index.n {
+	if i+1 < l.lines {
 		return l.index.at(i + 1).off
 	}
 	return l.size
@@ -205,7 +234,7 @@ func (l *log) readRun(f faultfs.File, first, n int, each func(line []byte, index
 
 // all gives every index.
 func (l *log) all() []int {
-	list := make([]int, l.index.n)
+	list := make([]int, l.lines)
 	for i := range list {
 		list[i] = i
 	}

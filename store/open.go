@@ -119,7 +119,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	var snapshot RuntimeSnapshot
-	err := readJSON(s.fsys, opOpen, s.runtimePath(), &snapshot)
+	u, err := readJSON(s.fsys, opOpen, s.runtimePath(), &snapshot)
 	if errors.Is(err, ErrMissing) {
 		return s.create()
 	}
@@ -129,10 +129,10 @@ func (s *Store) recover() error {
 	if err := s.checkStoredRuntime(&snapshot); err != nil {
 		return err
 	}
-	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey); err != nil {
+	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey, u.logBytes); err != nil {
 		return err
 	}
-	if s.events.index.n == 0 && snapshot.NextWorkerSequence <= 1 {
+	if s.events.lines == 0 && snapshot.NextWorkerSequence <= 1 {
 		// The format's first writer can be interrupted with the snapshot's name
 		// on the disk and not the folder's.
 		if err := s.makeFolder(s.workersPath()); err != nil {
@@ -153,7 +153,7 @@ func (s *Store) create() error {
 		return err
 	}
 	var err error
-	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey); err != nil {
+	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey, 0); err != nil {
 		return err
 	}
 	if err := s.checkUnused(); err != nil {
@@ -172,7 +172,7 @@ func (s *Store) create() error {
 	if err != nil {
 		return err
 	}
-	return s.replace(opOpen, s.runtimePath(), data)
+	return s.writeSnapshot(opOpen, s.runtimePath(), data, s.events)
 }
 
 // checkUnused refuses to start anew where there is something to lose: no crash
@@ -182,7 +182,7 @@ func (s *Store) checkUnused() error {
 	if err != nil {
 		return ioError(opOpen, s.workersPath(), err)
 	}
-	if s.events.index.n > 0 || len(list) > 0 {
+	if s.events.lines > 0 || len(list) > 0 {
 		return &Error{Op: opOpen, Path: s.runtimePath(), Kind: ErrMissing, Detail: "there are events or workers, and no snapshot of the runtime"}
 	}
 	return nil

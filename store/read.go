@@ -97,7 +97,7 @@ func (s *Store) ReadTranscript(ref WorkerRef, start, limit, maximum int) (Transc
 	if err != nil {
 		return none, err
 	}
-	total := w.transcript.index.n
+	total := w.transcript.lines
 	end := total - max(0, total-start-limit) // start+limit might overflow
 	p := TranscriptProjection{WorkerRef: ref, Start: start, TotalItems: total}
 	if start < total {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -17,32 +18,59 @@ import (
 // a later success of the same sync would not mean that it is not (fsync(2)).
 var errSync = errors.New("sync failed")
 
+// writeSnapshot seals a snapshot of what a log belongs to, and replaces it.
+func (s *Store) writeSnapshot(op, name string, data []byte, l *log) error {
+	if err := s.replace(op, name, seal(data, l.size)); err != nil {
+		return err
+	}
+	l.noted = l.size
+	return nil
+}
+
 // replace writes a file in such a way that a crash leaves the old one or the new
-// one: to a temporary file beside it, synced, and renamed over it.
+// one, and the new one once it has returned.
 func (s *Store) replace(op, name string, data []byte) error {
 	old, err := faultfs.ReadFile(s.fsys, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ioError(op, name, err)
 	}
+	renamed, err := s.renameOver(op, name, all(data))
+	// The rename. Without it a crash brings the old file back.
+	if err == nil {
+		if err = s.fsys.SyncDir(path.Dir(name)); err != nil {
+			err = s.writeError(op, path.Dir(name), errors.Join(errSync, err))
+		}
+	}
+	if err != nil && renamed {
+		s.inDoubt = snapshotFile{name, old}
+	}
+	return err
+}
+
+// renameOver writes a file to a temporary one beside it, syncs that, and renames
+// it. It tells whether it has come to the rename.
+func (s *Store) renameOver(op, name string, write func(io.Writer) error) (renamed bool, err error) {
 	tmp, f, err := s.createTemp(name)
 	if err != nil {
-		return ioError(op, tmp, err)
+		return false, ioError(op, tmp, err)
 	}
-	if err := s.writeTemp(f, data); err != nil {
+	if err := writeAndSync(f, write); err != nil {
 		_ = s.fsys.Remove(tmp) // the first error is the one to tell
-		return s.writeError(op, tmp, err)
+		return false, s.writeError(op, tmp, err)
 	}
 	if err := s.fsys.Rename(tmp, name); err != nil {
 		_ = s.fsys.Remove(tmp)
-		s.inDoubt = snapshotFile{name, old}
-		return s.writeError(op, name, errors.Join(errLeft, err))
+		return true, s.writeError(op, name, errors.Join(errLeft, err))
 	}
-	// The rename. Without it a crash brings the old file back.
-	if err := s.fsys.SyncDir(path.Dir(name)); err != nil {
-		s.inDoubt = snapshotFile{name, old}
-		return s.writeError(op, path.Dir(name), errors.Join(errSync, err))
+	return true, nil
+}
+
+// all writes the whole of a file.
+func all(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
 	}
-	return nil
 }
 
 // snapshotFile is a snapshot whose replacement failed, by its name, and what it
@@ -55,13 +83,16 @@ type snapshotFile struct {
 // readSnapshot reads a snapshot that was acknowledged.
 func (s *Store) readSnapshot(op, name string, value any) error {
 	if s.inDoubt.name == name {
-		return parseJSON(op, name, s.inDoubt.old, value)
+		_, err := parseJSON(op, name, s.inDoubt.old, value)
+		return err
 	}
-	return readJSON(s.fsys, op, name, value)
+	_, err := readJSON(s.fsys, op, name, value)
+	return err
 }
 
-func (s *Store) writeTemp(f faultfs.File, data []byte) error {
-	_, err := f.Write(data)
+// writeAndSync writes a new file, and closes it.
+func writeAndSync(f faultfs.File, write func(io.Writer) error) error {
+	err := write(f)
 	if err == nil {
 		// The content, before a rename can make it the file: a disk may keep
 		// the name and not the bytes.
@@ -89,27 +120,33 @@ func (s *Store) createTemp(name string) (string, faultfs.File, error) {
 const tempMiddle = ".tmp-"
 
 func isTemp(name string) bool {
-	return strings.HasPrefix(name, ".") && strings.Contains(name, ".json"+tempMiddle)
+	return strings.HasPrefix(name, ".") && (strings.Contains(name, ".json"+tempMiddle) || strings.Contains(name, ".jsonl"+tempMiddle))
 }
 
+const badSum = "its checksum is not that of its content"
+
 // readJSON reads a snapshot. What is wrong with it is ErrMissing or ErrCorrupt.
-func readJSON(fsys faultfs.FS, op, name string, value any) error {
+func readJSON(fsys faultfs.FS, op, name string, value any) (unsealed, error) {
 	data, err := faultfs.ReadFile(fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
+		return unsealed{}, &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
 	case err != nil:
-		return ioError(op, name, err)
+		return unsealed{}, ioError(op, name, err)
 	}
 	return parseJSON(op, name, data, value)
 }
 
-func parseJSON(op, name string, data []byte, value any) error {
-	if !utf8.Valid(data) {
-		return corrupt(op, name, "not UTF-8") // encoding/json would give another text
+func parseJSON(op, name string, data []byte, value any) (unsealed, error) {
+	u, ok := unseal(data)
+	switch {
+	case !ok:
+		return u, corrupt(op, name, badSum)
+	case !utf8.Valid(data):
+		return u, corrupt(op, name, "not UTF-8") // encoding/json would give another text
 	}
 	if err := json.Unmarshal(data, value); err != nil {
-		return &Error{Op: op, Path: name, Kind: ErrCorrupt, Err: err}
+		return u, &Error{Op: op, Path: name, Kind: ErrCorrupt, Err: err}
 	}
-	return nil
+	return u, nil
 }

@@ -48,7 +48,7 @@ func (s *Store) WriteRuntimeSnapshot(snapshot RuntimeSnapshot) error {
 	if err := s.writable(op); err != nil {
 		return err
 	}
-	return s.replace(op, s.runtimePath(), data)
+	return s.writeSnapshot(op, s.runtimePath(), data, s.events)
 }
 
 func marshalRuntime(op string, snapshot RuntimeSnapshot) ([]byte, error) {
@@ -79,7 +79,7 @@ func (s *Store) WriteWorkerSnapshot(snapshot WorkerSnapshot) error {
 		return err
 	}
 	if w := s.workers[snapshot.WorkerID]; w != nil {
-		return s.replace(op, w.snapshotPath(), data)
+		return s.writeSnapshot(op, w.snapshotPath(), data, w.transcript)
 	}
 	if n := len(s.workers); n >= s.opts.MaxWorkers {
 		return limit(op, "workers", n+1, s.opts.MaxWorkers)
@@ -167,20 +167,45 @@ func (s *Store) worker(op string, ref WorkerRef) (*worker, error) {
 
 func (s *Store) workerIDs() []string { return slices.Sorted(maps.Keys(s.workers)) }
 
-// Close lets go of the runtime. There is nothing left to write: what was
-// acknowledged is durable.
+const opClose = "close"
+
+// Close lets go of the runtime. What was acknowledged is durable without it; it
+// notes how long the logs have become. An error says that it could not: then
+// damage to the last records may later be taken for what a crash has left.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return &Error{Op: "close", Kind: ErrClosed}
+		return &Error{Op: opClose, Kind: ErrClosed}
 	}
+	err := s.noteLogs()
 	s.closed = true
 	if s.lock == nil {
+		return err
+	}
+	if unlock := s.lock.Close(); unlock != nil {
+		err = errors.Join(err, ioError(opClose, s.dir, unlock))
+	}
+	return err
+}
+
+// noteLogs notes the size of each log that has grown beyond what its snapshot
+// says of it.
+func (s *Store) noteLogs() error {
+	if s.failed != nil || s.events == nil { // a log may be less than it seems, or was never opened
 		return nil
 	}
-	if err := s.lock.Close(); err != nil {
-		return ioError("close", s.dir, err)
+	logs := []*log{s.events}
+	for _, id := range s.workerIDs() {
+		logs = append(logs, s.workers[id].transcript)
+	}
+	for _, l := range logs {
+		if l.grown && l.noted < l.size {
+			// Not synced: what a crash may bring back is an earlier note, as true.
+			if _, err := s.renameOver(opClose, l.notePath(), all(l.note())); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

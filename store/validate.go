@@ -142,12 +142,14 @@ func checkRange(op string, start, n, maximum int) error {
 	return nil
 }
 
+const otherVersion = "unsupported schema version"
+
 // checkStoredRuntime refuses a snapshot that is not this runtime's.
 func (s *Store) checkStoredRuntime(r *RuntimeSnapshot) error {
 	name := s.runtimePath()
 	switch {
 	case r.SchemaVersion != SchemaVersion:
-		return corrupt(opOpen, name, fmt.Sprintf("unsupported schema version %d, expected %d", r.SchemaVersion, SchemaVersion))
+		return corrupt(opOpen, name, fmt.Sprintf(otherVersion+" %d, expected %d", r.SchemaVersion, SchemaVersion))
 	case r.RuntimeID != s.opts.RuntimeID:
 		return corrupt(opOpen, name, fmt.Sprintf("of runtime %q, expected %q", r.RuntimeID, s.opts.RuntimeID))
 	case r.Backend != Backend:
@@ -160,7 +162,7 @@ func (s *Store) checkStoredRuntime(r *RuntimeSnapshot) error {
 func (s *Store) checkStoredWorker(w *WorkerSnapshot, name, dir string) error {
 	switch {
 	case w.SchemaVersion != SchemaVersion:
-		return corrupt(opOpen, name, fmt.Sprintf("unsupported schema version %d, expected %d", w.SchemaVersion, SchemaVersion))
+		return corrupt(opOpen, name, fmt.Sprintf(otherVersion+" %d, expected %d", w.SchemaVersion, SchemaVersion))
 	case w.WorkerRef.RuntimeID != s.opts.RuntimeID:
 		return corrupt(opOpen, name, fmt.Sprintf("of runtime %q, expected %q", w.WorkerRef.RuntimeID, s.opts.RuntimeID))
 	case w.WorkerRef.WorkerID != w.WorkerID:

@@ -23,12 +23,12 @@ func (s *Store) createWorker(op, id string, snapshot []byte) error {
 }
 
 func (s *Store) fillWorker(op string, w *worker, snapshot []byte) (err error) {
-	w.transcript, err = openLog(s.fsys, op, path.Join(w.dir, transcriptFile), entryKey)
+	w.transcript, err = openLog(s.fsys, op, path.Join(w.dir, transcriptFile), entryKey, 0)
 	if err != nil {
 		return err
 	}
 	// With the snapshot's, the transcript's name becomes durable.
-	if err := s.replace(op, w.snapshotPath(), snapshot); err != nil {
+	if err := s.writeSnapshot(op, w.snapshotPath(), snapshot, w.transcript); err != nil {
 		return err
 	}
 	// The folder's.
@@ -73,11 +73,12 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	}
 	w := &worker{dir: dir}
 	var snapshot WorkerSnapshot
-	switch err := readJSON(s.fsys, opOpen, w.snapshotPath(), &snapshot); {
+	u, err := readJSON(s.fsys, opOpen, w.snapshotPath(), &snapshot)
+	switch {
 	case errors.Is(err, ErrMissing):
 		return "no " + workerFile, nil
 	case errors.Is(err, ErrCorrupt):
-		return workerFile + " is not JSON", nil
+		return workerFile + " is damaged", nil
 	case err != nil:
 		return "", err
 	}
@@ -86,7 +87,7 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	}
 	// A transcript that is not there was never acknowledged, or is from a
 	// writer that never made its name durable.
-	if w.transcript, err = openLog(s.fsys, opOpen, path.Join(dir, transcriptFile), entryKey); err != nil {
+	if w.transcript, err = openLog(s.fsys, opOpen, path.Join(dir, transcriptFile), entryKey, u.logBytes); err != nil {
 		return "", err
 	}
 	// The names of the snapshot and of the transcript.

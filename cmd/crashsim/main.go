@@ -109,7 +109,7 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 		Version:       version(),
 	}
 	root.Flags().AddFlagSet(run.Flags())
-	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand())
+	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand(), verifyCommand())
 	return root
 }
 

@@ -375,13 +375,6 @@ func (f *soakFlags) closeCorpus() {
 	}
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return thousands(n) + " " + what + "s"
-}
-
 func inBytes(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
 
 func span(d time.Duration) string {

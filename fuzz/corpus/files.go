@@ -19,7 +19,17 @@ var cases = []string{
 	"crashsim case 1\ntarget: single\nmodel: posix\nseed: 0\ndepth: 0\nfailure: the store panics\nlast: workload\n\n",
 	"crashsim case 1\r\ntarget: t\r\nmodel: posix\r\nseed: 18446744073709551615\r\ndepth: 0\r\n" +
 		"failure: the store refuses to open\r\ncrash: probes at 0\r\nlost: -3.1\r\nlast: recovery\r\n\r\na\r\nb",
+	"crashsim case 1\ntarget: single\r\nmodel: posix\r\r\nseed: 0\ndepth: 0\nfailure: the store panics\nlast: workload\n\na\r\r\n",
 	"crashsim case 0\n\n", "crashsim case 1\nop\n\n", "crashsim case 1\nlost: 1.1\n\n", "crashsim case 1\nfailure: none\n\n", "",
+}
+
+// plans have every condition and every deed, and mistakes.
+var plans = []string{
+	"fsync path=*.jsonl nth=3: EIO; write after=10 p=0.5: short=1 ENOSPC",
+	"rename (site=log.go:1 | via=store.go:2) !nth=2: both EIO", "any: readonly EROFS; any: shutdown; any: room=100",
+	"write: short=sector; write: short=allbut1 EIO; write: torn-head; write: torn-tail EDQUOT", "fsync: mode=ext4-ordered EIO",
+	"write: lost; write: misdirect=-512; read: stale; any: flip=7; any: zero=1; any: size=unlimited; any: evict; any: delay=1ms",
+	`path="a b;c": EIO`, "", ";", "fsync", "fsync: ", "fsync nth=0: EIO", "nth=1: EFOO", "p=2: EIO", "(any: EIO", "!any: done EIO",
 }
 
 // storeFiles makes a store of the runtime "r" with the worker "w", and damages its

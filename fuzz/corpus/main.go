@@ -61,6 +61,7 @@ func corpora() map[string][]string {
 		"FuzzDisk":   digits(4, 60, 120),
 		"FuzzFiles":  storeFiles(),
 		"FuzzCase":   texts(cases...),
+		"FuzzPlan":   texts(plans...),
 		"FuzzValues": values(),
 	}
 }
