@@ -46,13 +46,15 @@ func (s *session) yieldCuts(m faultfs.Model, yield func(cutPoint) bool) {
 func (s *session) recoveryCuts(m faultfs.Model) iter.Seq[*faultfs.Cut] {
 	return func(yield func(*faultfs.Cut) bool) {
 		w := s.trace.Walk(m)
+		lost := false // by a sync that failed: what can be read may be on no disk
 		for op := w.Peek(); op != nil; op = w.Peek() {
 			if w.Settles(op) && !yield(w.Cut()) {
 				return
 			}
+			lost = lost || op.Kind == faultfs.OpSyncFail
 			w.Next()
 		}
-		if cut := w.Cut(); len(cut.Pending) > 0 {
+		if cut := w.Cut(); len(cut.Pending) > 0 || lost {
 			yield(cut)
 		}
 	}

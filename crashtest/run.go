@@ -26,6 +26,9 @@ type Config struct {
 	KeepGoing bool
 	// Progress, if not nil, is told now and then, from one goroutine at a time.
 	Progress func(Progress)
+
+	met  map[string]bool              // if not nil, gets the cause of every failing disk
+	pick func(*Finding) (bool, error) // if not nil, ends the run at a finding that is picked
 }
 
 // Defaults gives a configuration that explores a store of a few files whole.
@@ -295,6 +298,9 @@ func (r *runner) judge(workload *session, j *job) {
 			continue
 		}
 		s := newSuspect(workload, j, en.lost, v)
+		if r.cfg.met != nil {
+			r.cfg.met[s.cause()] = true
+		}
 		simpler := func(i int) bool {
 			return lost[i].in(en.lost) && len(found[i].scenario.Crashes) <= len(s.scenario.Crashes)
 		}

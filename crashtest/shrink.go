@@ -92,6 +92,9 @@ var particulars = regexp.MustCompile(`[^\s"]*/|\d+`)
 // turns out to be one when it is small.
 func (r *runner) findings(ctx context.Context) (list []*Finding, err error) {
 	groups := grouped(r.suspects)
+	if r.cfg.pick != nil {
+		return r.pick(ctx, groups)
+	}
 	small := make([]*suspect, len(groups))
 	var wg sync.WaitGroup
 	next := make(chan int)

@@ -16,8 +16,14 @@ import (
 // what it came to. No run of so many operations ends before that.
 func interrupt(t *testing.T, args ...string) answer {
 	t.Helper()
+	return interruptOf(t, append([]string{"run", "store", "--ops", "400", "--workers", "2"}, args...)...)
+}
+
+// interruptOf is interrupt for a whole command line.
+func interruptOf(t *testing.T, args ...string) answer {
+	t.Helper()
 	inEmptyFolder(t)
-	cmd := child(t, append([]string{"run", "store", "--ops", "400", "--workers", "2"}, args...)...)
+	cmd := child(t, args...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.StdoutPipe()

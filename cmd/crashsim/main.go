@@ -110,6 +110,7 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand(), verifyCommand())
+	root.AddCommand(auditCommand())
 	return root
 }
 

@@ -102,7 +102,7 @@ func (o *output) endProgress() {
 	}
 }
 
-func (o *output) finding(n, of int, f *crashtest.Finding, path string) {
+func (o *output) finding(n, of int, f *crashtest.Finding, mend *crashtest.Mend, path string) {
 	if o.json != nil {
 		o.object(struct {
 			Type      string   `json:"type"`
@@ -111,12 +111,13 @@ func (o *output) finding(n, of int, f *crashtest.Finding, path string) {
 			Seen      int      `json:"seen"`
 			Ops       []string `json:"ops"`
 			Report    string   `json:"report"`
+			Mend      string   `json:"mend"`
 			Case      string   `json:"case"`
 			Reproduce string   `json:"reproduce"`
-		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, path, "crashsim replay " + path})
+		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, mend.String(), path, "crashsim replay " + path})
 		return
 	}
-	o.printf("FINDING %d of %d, seen %s: %s  case: %s\n\n", n, of, times(f.Seen), f.Report, path)
+	o.printf("FINDING %d of %d, seen %s: %s  to mend it: %s\n  case: %s\n\n", n, of, times(f.Seen), f.Report, mend, path)
 }
 
 func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce string) {

@@ -133,7 +133,12 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 		if last == "" {
 			last = path
 		}
-		out.finding(i+1, len(result.Findings), finding, path)
+		mend, err := crashtest.Suggest(cmd.Context(), target, f.Config, finding)
+		if err != nil {
+			return &exitError{exitBroken, err}
+		}
+		note.Barrier = mend.String()
+		out.finding(i+1, len(result.Findings), finding, mend, path)
 	}
 	if err := writeRecord(f.artifacts, record); err != nil {
 		return err

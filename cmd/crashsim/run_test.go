@@ -74,7 +74,7 @@ func TestRunThatFails(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, a.out)
 		}
 		_, report, _ := strings.Cut(readFile(t, path), "\n\n")
-		if !strings.Contains(a.out, report+"  case: "+path+"\n") {
+		if !strings.Contains(a.out, report+"  to mend it: ") || !strings.Contains(a.out, "\n  case: "+path+"\n") {
 			t.Errorf("the report of %s is not shown:\n%s", path, a.out)
 		}
 	}
