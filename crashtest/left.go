@@ -135,7 +135,7 @@ func (c *CrashTold) writes(ch *Chapter, now *listing) {
 		w := WriteLeft{Step: i, Off: s.Op.Off, Asked: s.Op.Data}
 		for _, p := range s.Parts {
 			e := p.Effect
-			if p.Fate != Gone || e.Len == 0 {
+			if p.Fate != Gone || e.Len == 0 || e.Garbage {
 				continue
 			}
 			if n := len(w.Lost); n > 0 && w.Lost[n-1].End == e.Off {

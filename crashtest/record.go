@@ -8,6 +8,8 @@ import (
 	"io"
 	"runtime"
 	"time"
+
+	"crashsim/faultfs"
 )
 
 // Record is what a run leaves behind for whoever reads it later: its verdict, what
@@ -155,10 +157,23 @@ func NewRecord(t *Target, cfg Config, r *Result) *Record {
 	}
 	for i, f := range r.Findings {
 		rec.Findings = append(rec.Findings, FindingNote{
-			Number: i + 1, Kind: f.Kind, Sentence: f.Case.Sentence(t), Seen: f.Seen, Models: []string{f.Model},
+			Number: i + 1, Kind: f.Kind, Sentence: f.Case.Sentence(t), Seen: f.Seen, Models: f.AllowedBy(),
 		})
 	}
 	return rec
+}
+
+// AllowedBy names the built-in models that allow what happens in the case: its own,
+// and those that are known to allow all that this one does.
+func (c *Case) AllowedBy() []string {
+	list := []string{c.Model}
+	own, ok := faultfs.ModelNamed(c.Model)
+	for _, m := range faultfs.Models() {
+		if ok && m.Name != own.Name && m.Weaker(own) {
+			list = append(list, m.Name)
+		}
+	}
+	return list
 }
 
 // notSearched says what a run left out, as it went and by its nature.

@@ -203,7 +203,9 @@ func folder(dir string) string {
 
 func dataOf(group []*faultfs.Effect) (n int64) {
 	for _, e := range group {
-		n += e.Len
+		if !e.Garbage {
+			n += e.Len
+		}
 	}
 	return n
 }

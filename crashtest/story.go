@@ -139,7 +139,7 @@ func (p *play) chapter(sc *Scenario, i int, m faultfs.Model) Chapter {
 		ch.Life, end = sc.Crashes[i].In, p.cuts[i].At
 	}
 	ch.Ops = p.storeOps(i, end)
-	b := chapterBuilder{Chapter: &ch, lanes: map[faultfs.Ino]int{}, parts: map[*faultfs.Effect]PartOf{}}
+	b := chapterBuilder{Chapter: &ch, lanes: map[faultfs.Ino]int{}, parts: map[place]PartOf{}}
 	b.walk(life.trace, m, end)
 	if i < len(p.cuts) {
 		b.lose(p.lost[i])
@@ -168,8 +168,13 @@ func (p *play) storeOps(i, end int) (list []StoreOp) {
 type chapterBuilder struct {
 	*Chapter
 	lanes map[faultfs.Ino]int
-	parts map[*faultfs.Effect]PartOf
+	parts map[place]PartOf
 }
+
+// place names an effect for good: a walk may put another in its stead.
+type place struct{ at, part int }
+
+func placeOf(e *faultfs.Effect) place { return place{e.At, e.Part} }
 
 func (b *chapterBuilder) walk(t *faultfs.Trace, m faultfs.Model, end int) {
 	w := t.Walk(m)
@@ -198,7 +203,7 @@ func (b *chapterBuilder) walk(t *faultfs.Trace, m faultfs.Model, end int) {
 func (b *chapterBuilder) fresh(pending []*faultfs.Effect) {
 	first := len(pending)
 	for first > 0 {
-		if _, known := b.parts[pending[first-1]]; known {
+		if _, known := b.parts[placeOf(pending[first-1])]; known {
 			break
 		}
 		first--
@@ -261,22 +266,22 @@ func (b *chapterBuilder) part(e *faultfs.Effect) {
 	if !ok {
 		lane = b.lane(e.Ino, path.Dir(e.Op.Path), true)
 	}
-	b.parts[e] = PartOf{i, len(s.Parts)}
+	b.parts[placeOf(e)] = PartOf{i, len(s.Parts)}
 	s.Parts = append(s.Parts, Part{Effect: e, Text: brief(e.String()), Lane: lane, Fate: Pending})
 }
 
 // settled finds out what an operation has taken off the list of what is pending.
 func (b *chapterBuilder) settled(op *faultfs.Op, before, after []*faultfs.Effect) {
-	still := make(map[*faultfs.Effect]bool, len(after))
+	still := make(map[place]bool, len(after))
 	for _, e := range after {
-		still[e] = true
+		still[placeOf(e)] = true
 	}
 	sync := &b.Steps[len(b.Steps)-1]
 	for _, e := range before {
-		if still[e] {
+		if still[placeOf(e)] {
 			continue
 		}
-		at := b.parts[e]
+		at := b.parts[placeOf(e)]
 		p := &b.Steps[at.Step].Parts[at.Part]
 		switch {
 		case !op.Kind.IsSync():
@@ -314,15 +319,14 @@ func (b *chapterBuilder) nameOf(ino faultfs.Ino) string {
 
 // lose marks what the crash has taken. Its effects are of another walk.
 func (b *chapterBuilder) lose(lost []*faultfs.Effect) {
-	type place struct{ at, part int }
 	gone := make(map[place]bool, len(lost))
 	for _, e := range lost {
-		gone[place{e.At, e.Part}] = true
+		gone[placeOf(e)] = true
 	}
 	for i := range b.Steps {
 		for k := range b.Steps[i].Parts {
 			p := &b.Steps[i].Parts[k]
-			if p.Fate == Pending && gone[place{p.Effect.At, p.Effect.Part}] {
+			if p.Fate == Pending && gone[placeOf(p.Effect)] {
 				p.Fate = Gone
 			}
 		}

@@ -42,6 +42,29 @@ func TestStoryTellsWhatBecameOfEachPart(t *testing.T) {
 	}
 }
 
+// Under every model a story loses what its case says.
+func TestStoriesOfAllModels(t *testing.T) {
+	for _, m := range faultfs.Models() {
+		for _, f := range []flaws{{noSync: true}, {noDirSync: true}} {
+			cfg := crashtest.Defaults()
+			cfg.Model, cfg.Ops = m, 6
+			r, err := crashtest.Run(t.Context(), toyTarget(f), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range r.Findings {
+				s := tell(t, f, found.Case)
+				for i := range found.Scenario.Crashes {
+					checkLost(t, &s.Chapters[i], &found.Scenario.Crashes[i])
+				}
+				if allowed := found.AllowedBy(); allowed[0] != m.Name {
+					t.Errorf("%s: allowed by %q", m.Name, allowed)
+				}
+			}
+		}
+	}
+}
+
 func checkChapter(t *testing.T, ch *crashtest.Chapter) {
 	t.Helper()
 	covered := map[crashtest.PartOf]int{}
@@ -81,7 +104,7 @@ func checkLost(t *testing.T, ch *crashtest.Chapter, c *crashtest.Crash) {
 		for _, p := range s.Parts {
 			if lost := p.Fate == crashtest.Gone; lost != want[place{p.Effect.At, p.Effect.Part}] {
 				t.Errorf("%s is %s", p.Text, p.Fate)
-			} else if lost {
+			} else if lost && !p.Effect.Garbage {
 				bytes += p.Effect.Len
 			}
 		}

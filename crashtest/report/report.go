@@ -59,7 +59,7 @@ func (f *Finding) AllowedBy() []string {
 	if len(f.Models) > 0 {
 		return f.Models
 	}
-	return []string{f.Case.Model}
+	return f.Case.AllowedBy()
 }
 
 // Changed tells whether something else happens by now than the case says.
