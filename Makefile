@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 SEEDS    ?= 2 3 4 5 6 7 8 9
 TESTLIBS  = testing|github.com/stretchr/testify|pgregory.net/rapid|github.com/leanovate/gopter
 
-.PHONY: check test race fuzz corpus soak bench lint cover vet production
+.PHONY: check test race fuzz corpus soak bench browser lint cover vet production
 
 # check is all that has to hold before a change goes in.
 check: test vet production lint race
@@ -20,6 +20,7 @@ vet:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
 	cd bench && go vet ./...
+	cd examples/browser && go vet ./...
 
 # production proves that no package outside tests imports a test library, but for
 # the two whose only purpose is other people's tests.
@@ -59,3 +60,10 @@ bench:
 cover:
 	go test -coverprofile cover.out ./...
 	go tool cover -func cover.out | tail -1
+
+# browser tests the pages in a headless chromium, which it installs on Debian
+# where there is none. To look at them: make browser CRASHSIM_SCREENSHOTS=FOLDER.
+browser:
+	@command -v chromium >/dev/null || { echo "installing chromium and chromium-driver, from Debian"; \
+		apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
+	cd examples/browser && CRASHSIM_SCREENSHOTS=$(CRASHSIM_SCREENSHOTS) go test -count=1 -timeout 15m .

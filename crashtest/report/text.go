@@ -147,7 +147,7 @@ func (w *writer) failure(s *crashtest.Story) {
 		w.put(w.para("The store answers:"))
 		w.put(w.block("text", splitLines(s.Failure.Detail)))
 	}
-	if s.Right != "" {
+	if s.Right != "" && len(s.Diff) == 0 {
 		w.put(w.para("Right would be " + s.Right + "."))
 	}
 	if len(s.Diff) > 0 {

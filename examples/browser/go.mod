@@ -1,0 +1,16 @@
+module crashsim/examples/browser
+
+go 1.26.0
+
+require (
+	crashsim v0.0.0
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
+)
+
+require (
+	github.com/aymanbagabas/go-udiff v0.4.1 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+)
+
+replace crashsim => ../..
