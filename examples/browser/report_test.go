@@ -261,7 +261,9 @@ func TestTenThousandOperations(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := open(t, html(t, &report.Doc{Findings: []report.Finding{{File: "long.case", Case: c, Story: s}}}), wide)
-	rows := func() int { return js[int](b, `document.querySelectorAll(".timeline li.disk, .timeline li.op, .timeline li.ack").length`) }
+	rows := func() int {
+		return js[int](b, `document.querySelectorAll(".timeline li.disk, .timeline li.op, .timeline li.ack").length`)
+	}
 	before := rows()
 	if before > 200 {
 		t.Errorf("%d rows from the beginning", before)
