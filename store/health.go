@@ -1,5 +1,7 @@
 package store
 
+import "path"
+
 // Health is what [Verify] finds in a store.
 type Health struct {
 	Runtimes []RuntimeHealth `json:"runtimes"`
@@ -13,7 +15,11 @@ type RuntimeHealth struct {
 	RuntimeID string `json:"runtime_id"`
 	// Open says that an owner has it open: what it is writing may show as a torn
 	// tail or a temporary file.
-	Open     bool         `json:"open"`
+	Open bool `json:"open"`
+	// Unfinished says that its creation was cut short: nothing was acknowledged,
+	// and opening goes on with it.
+	Unfinished bool `json:"unfinished"`
+
 	Files    []FileHealth `json:"files"`
 	Problems []Problem    `json:"problems"`
 }
@@ -48,11 +54,10 @@ type ProblemKind string
 
 // What a crash leaves, and opening mends.
 const (
-	TornTail   ProblemKind = "torn tail"                 // part of an append: opening cuts it off
-	NoNewline  ProblemKind = "last line without newline" // whole but for that: opening ends it
-	LeftTemp   ProblemKind = "temporary file"            // of an interrupted snapshot: opening removes it
-	NoWorker   ProblemKind = "folder without a snapshot" // opening sets it aside
-	Unfinished ProblemKind = "creation cut short"        // opening goes on with it
+	TornTail  ProblemKind = "torn tail"                 // part of an append: opening cuts it off
+	NoNewline ProblemKind = "last line without newline" // whole but for that: opening ends it
+	LeftTemp  ProblemKind = "temporary file"            // of an interrupted snapshot: opening removes it
+	NoWorker  ProblemKind = "folder without a snapshot" // opening sets it aside
 )
 
 // Damage, which no crash explains. Opening refuses it, or sets it aside where it
@@ -76,17 +81,21 @@ const (
 // Damage tells whether no crash explains it.
 func (k ProblemKind) Damage() bool {
 	switch k {
-	case TornTail, NoNewline, LeftTemp, NoWorker, Unfinished:
+	case TornTail, NoNewline, LeftTemp, NoWorker:
 		return false
 	}
 	return true
 }
 
 // Repairable tells whether [Repair] does something about it.
-func (k ProblemKind) Repairable() bool {
-	switch k {
-	case Foreign, OtherVersion, IOError:
+func (p *Problem) Repairable() bool {
+	switch p.Kind {
+	case OtherVersion, IOError:
 		return false
+	case Foreign: // a worker can be set aside
+		return path.Base(p.Path) != runtimeFile
+	case NoFolder:
+		return path.Dir(p.Path) != runtimesDir
 	}
 	return true
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // lines reads a log from its beginning, a line at a time. It holds one line, and
-// of a line with zeros, which is no JSON, nothing: neither a long log nor a disk
-// that reads as zeros takes more memory than its longest good line.
+// of a line with zeros, which is no JSON, no more than what is before them: neither
+// a long log nor a disk that reads as zeros takes more memory than its longest
+// good line.
 type lines struct {
 	r    *bufio.Reader
 	size int64 // of the file when reading began; what is added later is not read
@@ -24,7 +25,7 @@ type lines struct {
 type line struct {
 	number   int    // from 1
 	off, end int64  // end is past its newline
-	text     []byte // without its newline; nil if there are zeros in it; good until the next is read
+	text     []byte // without its newline, or the zeros in its place; nil if there are others; good until the next is read
 	ended    bool   // by a newline
 	last     bool   // of the file
 	zeros    zeros
@@ -47,21 +48,22 @@ func readLog(f faultfs.File) (*lines, error) {
 func (l *lines) next() bool {
 	l.line = line{number: l.number + 1, off: l.end, end: l.end, zeros: zeros{at: l.end}}
 	l.held = l.held[:0]
+	zeros := 0
 	for !l.ended {
 		part, err := l.r.ReadSlice('\n')
 		l.end += int64(len(part))
 		l.zeros.count(part)
 		l.ended = err == nil
-		if l.zeros.none() {
-			if l.ended && len(l.held) == 0 {
-				l.text = part // as most lines: not copied
-				break
-			}
-			l.held = append(l.held, part...)
-			l.text = l.held
-		} else {
-			l.text = nil
+		if l.ended && len(l.held) == 0 && l.zeros.none() {
+			l.text = part // as most lines: not copied
+			break
 		}
+		n := bytes.Count(part, []byte{0})
+		if text := part[:len(part)-n]; zeros == 0 && bytes.IndexByte(text, 0) < 0 {
+			l.held = append(l.held, text...) // what is after zeros is not held
+		}
+		zeros += n
+		l.text = l.held
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -72,6 +74,9 @@ func (l *lines) next() bool {
 	}
 	l.zeros.end()
 	l.last = !l.ended || l.end >= l.size
+	if zeros > 0 && int64(len(l.text)+zeros) != l.end-l.off {
+		l.text = nil // they are not at its end
+	}
 	if l.ended && l.text != nil {
 		l.text = l.text[:len(l.text)-1]
 	}

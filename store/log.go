@@ -107,7 +107,9 @@ func (l *log) scan(op string, lines *lines) error {
 		default:
 			return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, is damaged", lines.number, lines.off))
 		}
-		l.size, l.open = lines.end, !lines.ended
+		if l.size = lines.end; !lines.ended {
+			l.size, l.open = lines.off+int64(len(lines.text)), true
+		}
 	}
 	if lines.err != nil {
 		return ioError(op, l.path, lines.err)
@@ -116,15 +118,19 @@ func (l *log) scan(op string, lines *lines) error {
 }
 
 // mend cuts a torn tail off, and ends a last line that is whole but for its
-// newline. It leaves the sync to its caller.
+// newline: that may be gone, or read as zero, which a crash leaves of this very
+// mending. It leaves the sync to its caller.
 func (l *log) mend(f faultfs.File, size int64) error {
+	if l.size < size {
+		if err := f.Truncate(l.size); err != nil {
+			return err
+		}
+	}
 	if l.open {
 		if _, err := f.WriteAt([]byte{'\n'}, l.size); err != nil {
 			return err
 		}
 		l.size++
-	} else if l.size < size {
-		return f.Truncate(l.size)
 	}
 	return nil
 }

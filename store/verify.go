@@ -27,30 +27,48 @@ type Progress func(path string, done, total int64)
 // or ctx's own) says that there is no health to tell. Memory does not grow with
 // the logs. progress may be nil.
 func Verify(ctx context.Context, fsys faultfs.FS, progress Progress) (*Health, error) {
+	h := &Health{Runtimes: []RuntimeHealth{}, Ignored: []string{}}
+	m := &meter{ctx: ctx, tell: progress, fsys: fsys}
+	err := eachRuntime(fsys, opVerify, func(name, id string, isDir bool) error {
+		if id == "" {
+			h.Ignored = append(h.Ignored, name)
+			return nil
+		}
+		v := newVerifier(fsys, id, m)
+		v.health.Open = owned(fsys, v.s.dir)
+		if err := v.runtime(isDir); err != nil {
+			return err
+		}
+		h.Runtimes = append(h.Runtimes, v.health)
+		return nil
+	}, m)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// eachRuntime gives what is below runtimes/, with the id if it has the name of a
+// runtime's folder.
+func eachRuntime(fsys faultfs.FS, op string, do func(name, id string, isDir bool) error, m *meter) error {
 	list, err := fsys.ReadDir(runtimesDir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return nil, &Error{Op: opVerify, Path: runtimesDir, Kind: ErrMissing, Detail: "no store has been here", Err: err}
+		return &Error{Op: op, Path: runtimesDir, Kind: ErrMissing, Detail: "no store has been here", Err: err}
 	case err != nil:
-		return nil, ioError(opVerify, runtimesDir, err)
+		return ioError(op, runtimesDir, err)
 	}
-	h := &Health{Runtimes: []RuntimeHealth{}, Ignored: []string{}}
-	meter := &meter{ctx: ctx, tell: progress, fsys: fsys}
-	meter.measure(runtimesDir)
+	m.measure(runtimesDir)
 	for _, e := range list {
 		id, ok := idOf(e.Name())
-		if !ok || checkID(opVerify, "runtime id", id) != nil {
-			h.Ignored = append(h.Ignored, path.Join(runtimesDir, e.Name()))
-			continue
+		if !ok || checkID(op, "runtime id", id) != nil {
+			id = ""
 		}
-		v := newVerifier(fsys, id, meter)
-		v.health.Open = owned(fsys, v.s.dir)
-		if err := v.runtime(e.IsDir()); err != nil {
-			return nil, err
+		if err := do(path.Join(runtimesDir, e.Name()), id, e.IsDir()); err != nil {
+			return err
 		}
-		h.Runtimes = append(h.Runtimes, v.health)
 	}
-	return h, nil
+	return nil
 }
 
 func owned(fsys faultfs.FS, dir string) bool {
@@ -71,6 +89,11 @@ type verifier struct {
 	s      *Store
 	health RuntimeHealth
 	meter  *meter
+	logs   []*seenLog // in which there is a problem
+
+	state      snapshotState // of the runtime's snapshot
+	unfinished bool
+	kept       string // the original of the runtime's snapshot, once it is kept
 }
 
 func newVerifier(fsys faultfs.FS, id string, m *meter) *verifier {
@@ -112,13 +135,11 @@ func (v *verifier) runtime(isDir bool) error {
 	if err != nil {
 		return err
 	}
-	if state == isMissing {
-		p := Problem{Kind: Unfinished, Path: v.s.runtimePath(), Detail: "nothing was acknowledged yet"}
-		if events.Bytes > 0 || events.Problems > 0 || workers > 0 {
-			p.Kind, p.Detail = MissingSnapshot, "there are events or workers, and no snapshot of the runtime"
-		}
-		v.problem(p)
+	v.state = state
+	if v.unfinished = state == isMissing && events.Records+events.Problems+workers == 0; state == isMissing && !v.unfinished {
+		v.problem(Problem{Kind: MissingSnapshot, Path: v.s.runtimePath(), Detail: "there are events or workers, and no snapshot of the runtime"})
 	}
+	v.health.Unfinished = v.unfinished
 	return nil
 }
 

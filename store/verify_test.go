@@ -70,9 +70,8 @@ func TestVerifyHealthy(t *testing.T) {
 	wantEqual(t, "last id", verify(t, fill(t, 3)).Runtimes[0].Files[1].LastID, 3)
 }
 
-// Each kind of problem is told as such, at its place. Opening mends what a crash
-// has left, and the store is healthy then; it refuses damage or sets it aside.
-func TestVerifyProblems(t *testing.T) {
+// damages are what can be wrong with a disk from killed(t, 3), by name.
+func damages(t testing.TB) map[string]damage {
 	edit := func(name string, change func([]byte) []byte) func(testing.TB, *faultfs.Sim) {
 		return func(t testing.TB, sim *faultfs.Sim) { writeFile(t, sim, name, change(readFile(t, sim, name))) }
 	}
@@ -97,11 +96,7 @@ func TestVerifyProblems(t *testing.T) {
 			replace(name, old, new)(t, sim)
 		}
 	}
-	for name, c := range map[string]struct {
-		damage func(testing.TB, *faultfs.Sim)
-		kind   store.ProblemKind
-		path   string
-	}{
+	return map[string]damage{
 		"torn event":         {cut(eventsFile, 10), store.TornTail, eventsFile},
 		"torn entry":         {cut(transcript, 10), store.TornTail, transcript},
 		"no newline":         {cut(eventsFile, 1), store.NoNewline, eventsFile},
@@ -125,10 +120,22 @@ func TestVerifyProblems(t *testing.T) {
 			writeFile(t, sim, workersDir, nil)
 		}, store.NoFolder, workersDir},
 		"no workers": {func(t testing.TB, sim *faultfs.Sim) { must(t, sim.Rename(workersDir, "elsewhere")) }, store.MissingWorkers, workersDir},
-	} {
+	}
+}
+
+type damage struct {
+	do   func(testing.TB, *faultfs.Sim)
+	kind store.ProblemKind
+	path string
+}
+
+// Each kind of problem is told as such, at its place. Opening mends what a crash
+// has left, and the store is healthy then; it refuses damage or sets it aside.
+func TestVerifyProblems(t *testing.T) {
+	for name, c := range damages(t) {
 		t.Run(name, func(t *testing.T) {
 			sim := killed(t, 3)
-			c.damage(t, sim)
+			c.do(t, sim)
 			h := verify(t, sim)
 			wantProblem(t, h, c.kind, c.path)
 			want := store.Interrupted

@@ -4,61 +4,122 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"crashsim/faultfs"
 )
 
+// seenLog is a log in which there is a problem.
+type seenLog struct {
+	*log
+	content func([]byte) string // what is wrong with a line that is whole
+	file    FileHealth
+	kinds   []ProblemKind       // in the order that they were met
+	count   map[ProblemKind]int // of lines
+	bytes   map[ProblemKind]int64
+	kept    string // where the original is, once it is kept
+}
+
+func (l *seenLog) problem(kind ProblemKind, bytes int64) {
+	if l.count[kind] == 0 {
+		l.kinds = append(l.kinds, kind)
+	}
+	l.count[kind]++
+	l.bytes[kind] += bytes
+}
+
+func (l *seenLog) has(kinds ...ProblemKind) bool {
+	return slices.ContainsFunc(kinds, func(k ProblemKind) bool { return l.count[k] > 0 })
+}
+
+// names says in words what the problems are.
+func (l *seenLog) names() (list []string) {
+	for _, k := range l.kinds {
+		list = append(list, fmt.Sprintf("%s, %d bytes", k, l.bytes[k]))
+	}
+	return list
+}
+
+// losses says what is lost by damage, "" if nothing is.
+func (l *seenLog) losses() string {
+	var list []string
+	for _, k := range l.kinds {
+		switch k {
+		case BadLine, NotRising, Unreadable:
+			list = append(list, fmt.Sprintf("%d lines, %d bytes, taken out: %s", l.count[k], l.bytes[k], k))
+		case ShortLog, MissingLog:
+			list = append(list, fmt.Sprintf("%d bytes that were acknowledged are gone", l.bytes[k]))
+		}
+	}
+	if l.kept != "" && len(list) > 0 {
+		list = append(list, "the original is kept in "+path.Base(l.kept))
+	}
+	return strings.Join(list, "; ")
+}
+
 // log looks at each line of a log. content tells what is wrong with a line that is
 // whole; noted is what the snapshot beside it says of its size.
 func (v *verifier) log(l *log, noted int64, content func([]byte) string) (FileHealth, error) {
-	file := FileHealth{Path: l.path}
+	seen := &seenLog{log: l, content: content, file: FileHealth{Path: l.path}, count: map[ProblemKind]int{}, bytes: map[ProblemKind]int64{}}
+	err := v.readLines(seen, noted)
+	if len(seen.kinds) > 0 {
+		v.logs = append(v.logs, seen)
+	}
+	return seen.file, err
+}
+
+func (v *verifier) readLines(seen *seenLog, noted int64) error {
+	l, file := seen.log, &seen.file
+	tell := func(p Problem) {
+		p.Path = l.path
+		seen.problem(p.Kind, p.Bytes)
+		if file.Problems++; file.Problems <= MaxProblems {
+			v.problem(p)
+		}
+	}
 	closed, err := l.readNote(v.s.fsys, opVerify)
 	if errors.Is(err, ErrIO) {
-		return file, v.failed(l.notePath(), err)
+		return v.failed(l.notePath(), err)
 	} else if err != nil {
 		v.problem(Problem{Kind: BadNote, Path: l.notePath(), Detail: badSum})
+		seen.problem(BadNote, 0)
 	}
 	l.noted = max(noted, closed)
 	f, err := v.s.fsys.OpenFile(l.path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		if l.noted > 0 {
-			v.problem(Problem{Kind: MissingLog, Path: l.path, Detail: l.short()})
-			file.Problems++
+			tell(Problem{Kind: MissingLog, Bytes: l.noted, Detail: l.short()})
 		}
-		return file, nil
+		return nil
 	}
 	if err != nil {
-		return file, v.failed(l.path, err)
+		return v.failed(l.path, err)
 	}
 	defer func() { _ = f.Close() }() // read only: nothing to lose
 	lines, err := readLog(&metered{f, v.meter, l.path})
 	if err != nil {
-		return file, v.failed(l.path, err)
+		return v.failed(l.path, err)
 	}
 	file.Bytes = lines.size
 	for lines.next() {
-		kind, detail := l.judge(lines, content, &file)
-		if kind == "" {
-			continue
-		}
-		if file.Problems++; file.Problems <= MaxProblems {
-			v.problem(Problem{Kind: kind, Path: l.path, Line: lines.number, Offset: lines.off, Bytes: lines.end - lines.off, Detail: detail})
+		if kind, detail := l.judge(lines, seen.content, file); kind != "" {
+			tell(Problem{Kind: kind, Line: lines.number, Offset: lines.off, Bytes: lines.end - lines.off, Detail: detail})
 		}
 	}
 	if lines.err != nil {
-		return file, v.failed(l.path, lines.err)
+		return v.failed(l.path, lines.err)
 	}
 	if lines.size < l.noted && !(l.open && lines.size+1 == l.noted) {
-		file.Problems++
-		v.problem(Problem{Kind: ShortLog, Path: l.path, Line: lines.number, Offset: lines.size, Bytes: l.noted - lines.size, Detail: l.short()})
+		tell(Problem{Kind: ShortLog, Line: lines.number, Offset: lines.size, Bytes: l.noted - lines.size, Detail: l.short()})
 	}
 	file.LastID = l.last
-	v.health.Files = append(v.health.Files, file)
-	return file, nil
+	v.health.Files = append(v.health.Files, *file)
+	return nil
 }
 
 // judge tells what is wrong with a line, and counts it where nothing is, or only
@@ -134,9 +195,29 @@ func (f *metered) ReadAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	n, err := f.File.ReadAt(p, off)
-	f.meter.done += int64(n)
-	if f.meter.tell != nil {
-		f.meter.tell(f.path, f.meter.done, f.meter.total)
-	}
+	f.meter.add(f.path, n)
 	return n, err
+}
+
+// meteredWriter is the same for what is copied.
+type meteredWriter struct {
+	io.Writer
+	meter *meter
+	path  string
+}
+
+func (w *meteredWriter) Write(p []byte) (int, error) {
+	if err := w.meter.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := w.Writer.Write(p)
+	w.meter.add(w.path, n)
+	return n, err
+}
+
+func (m *meter) add(path string, n int) {
+	m.done += int64(n)
+	if m.tell != nil {
+		m.tell(path, m.done, m.total)
+	}
 }

@@ -109,7 +109,8 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 		Version:       version(),
 	}
 	root.Flags().AddFlagSet(run.Flags())
-	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand(), verifyCommand())
+	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand())
+	root.AddCommand(verifyCommand(), repairCommand())
 	root.AddCommand(auditCommand())
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,8 @@ func storeError(dir string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &exitError{exitInterrupted, fmt.Errorf("%s: interrupted: what was done can be done again", dir)}
+	case errors.Is(err, store.ErrLocked):
+		return usage("%s: %w, and try again", dir, err)
 	case errors.Is(err, store.ErrMissing):
 		return usage("%s: %w: give the folder that holds a store, with runtimes/ in it", dir, err)
 	}
@@ -81,6 +84,9 @@ func (o *output) bytes(what string) store.Progress {
 		if o.bar == nil {
 			o.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(o.tty), progressbar.OptionClearOnFinish(),
 				progressbar.OptionSetWidth(24), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowBytes(true))
+		}
+		if o.bar.GetMax64() != total { // what is to be written anew comes to it
+			o.bar.ChangeMax64(total)
 		}
 		o.bar.Describe(what + " " + path.Base(name))
 		_ = o.bar.Set64(min(done, total))
@@ -117,13 +123,17 @@ func (o *output) health(h *store.Health) {
 	for _, name := range h.Ignored {
 		o.printf("%s: no runtime's folder, left out\n", name)
 	}
-	o.printf("%s: %s in %s runtimes, %s files, %s records, %s bytes, %.1f s\n", strings.ToUpper(string(verdict)),
-		plural(problems, "problem"), thousands(len(h.Runtimes)), thousands(files), thousands(records), thousands(int(size)), time.Since(o.begin).Seconds())
+	o.printf("%s: %s in %s, %s, %s, %s bytes, %.1f s\n", strings.ToUpper(string(verdict)),
+		plural(problems, "problem"), plural(len(h.Runtimes), "runtime"), plural(files, "file"), plural(records, "record"), thousands(int(size)), time.Since(o.begin).Seconds())
 	switch verdict {
 	case store.Interrupted:
 		o.printf("a crash has left this: opening the store mends it, and loses nothing that was acknowledged\n")
 	case store.Damaged:
-		o.printf("to mend it, with each original kept: crashsim repair DIR\n")
+		if slices.ContainsFunc(slices.Collect(h.Problems), (*store.Problem).Repairable) {
+			o.printf("to mend it, with each original kept: crashsim repair DIR\n")
+		} else {
+			o.printf("repair leaves this as it is: use the program that wrote it, or bring back what belongs there\n")
+		}
 	}
 }
 
