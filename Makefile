@@ -2,7 +2,7 @@
 # machine needs Go and nothing else.
 LINT      = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.13.0
 FUZZTIME ?= 30s
-SEEDS    ?= 2 3 4 5 6 7 8 9
+SOAK     ?= 30m
 TESTLIBS  = testing|github.com/stretchr/testify|pgregory.net/rapid|github.com/leanovate/gopter
 
 .PHONY: check test race fuzz corpus soak bench browser lint cover vet production
@@ -46,12 +46,12 @@ corpus:
 	@awk '/^crashsim\/store\// { n[$$1] = $$2; if ($$3 > 0) hit[$$1] = $$2 } \
 		END { for (k in n) { all += n[k]; some += hit[k] }; printf "%.1f%% of the statements in ./store\n", 100*some/all; exit some < 0.85*all }' cover.out
 
-# soak explores other workloads than the default one, and kills the store on the
-# real disk 200 times.
+# soak kills the store on the real disk 200 times, and a soak 20 times; then it
+# explores the store for SOAK.
 soak:
 	CRASHSIM_KILLS=200 go test -count=1 -run 'Kill' -v ./store
-	go build -o crashsim ./cmd/crashsim
-	for seed in $(SEEDS); do ./crashsim run store --seed $$seed || exit 1; done
+	CRASHSIM_KILLS=20 go test -count=1 -timeout 30m -run 'TestSoakSurvivesKills' -v ./cmd/crashsim
+	go run ./cmd/crashsim soak store --duration $(SOAK) --artifacts "$$(mktemp -d)"
 
 bench:
 	go test -run '^$$' -bench . -benchtime 1x ./faultfs ./store

@@ -100,6 +100,11 @@ func (f *soakFlags) run(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		name = args[0]
 	}
+	page, err := f.listen()
+	if err != nil {
+		return err
+	}
+	defer page.close()
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return err
@@ -110,11 +115,14 @@ func (f *soakFlags) run(cmd *cobra.Command, args []string) error {
 		return usage("--artifacts: %w: give a folder that can be written to", err)
 	}
 	defer func() { _ = disk.Close() }()
-	header, err := f.begun(cmd, disk, len(args) > 0)
+	header, err := f.begun(cmd, disk)
 	if err != nil {
 		return err
 	}
-	if header != nil && len(args) == 0 {
+	if header != nil {
+		if len(args) > 0 && name != header.Target {
+			return usage("--resume: the soak in %s is of %s, and not of %s: leave the name out, or give another --artifacts", f.artifacts, header.Target, name)
+		}
 		name = header.Target
 	}
 	t, err := targetNamed(name)
@@ -130,11 +138,11 @@ func (f *soakFlags) run(cmd *cobra.Command, args []string) error {
 		return usage("--artifacts %s: %w", f.artifacts, err)
 	}
 	defer func() { _ = s.Close() }()
-	return f.soak(cmd, t, s)
+	return f.soak(cmd, t, s, page)
 }
 
 // soak goes on with a soak that is open, and tells of it.
-func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak) error {
+func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak, page *livePage) error {
 	if err := f.canary(cmd.Context()); err != nil {
 		return err
 	}
@@ -144,15 +152,11 @@ func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak) 
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	out := newSoakOutput(cmd, f, s, cancel)
-	page, err := f.serve(s)
-	if err != nil {
-		return err
-	}
-	defer page.close()
+	page.serve(f.handler(s))
 	out.start(t, page.url())
 	s.Tell = out.round
 	done := out.watch(ctx)
-	err = s.Run(ctx)
+	err := s.Run(ctx)
 	done()
 	if err != nil {
 		return &exitError{exitBroken, err}
@@ -180,7 +184,7 @@ func (f *soakFlags) canary(ctx context.Context) error {
 
 // begun gives what the soak in the folder was begun with, nil where there is none,
 // and takes over its settings.
-func (f *soakFlags) begun(cmd *cobra.Command, disk faultfs.FS, named bool) (*soak.Header, error) {
+func (f *soakFlags) begun(cmd *cobra.Command, disk faultfs.FS) (*soak.Header, error) {
 	rounds := 0
 	log, err := soak.ReadJournal(disk, func(*soak.Outcome) error { rounds++; return nil })
 	switch {

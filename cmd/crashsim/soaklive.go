@@ -157,16 +157,9 @@ func findingLines(st *soak.Status, room int) []string {
 	lines := []string{strong.Render("findings, the latest first")}
 	for i := len(st.Findings) - 1; i >= 0 && len(lines) < room; i-- {
 		f := st.Findings[i]
-		lines = append(lines, fmt.Sprintf("%3d %s, round %d: %s", f.Number, f.Case.Kind, f.Round, lastOp(f)))
+		lines = append(lines, fmt.Sprintf("%3d %s", f.Number, f.Sentence))
 	}
 	return lines
-}
-
-func lastOp(f *soak.Finding) string {
-	if n := len(f.Case.Scenario.Ops); n > 0 {
-		return f.Case.Scenario.Ops[n-1]
-	}
-	return "at once"
 }
 
 func runningLines(st *soak.Status, room int) []string {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"crashsim/crashtest"
 	"crashsim/crashtest/soak"
@@ -24,8 +23,8 @@ type soakOutput struct {
 	live  *os.File // the terminal that the view is on, nil: none
 	stop  func()   // the soak
 
-	mu   sync.Mutex // of what is printed
-	held []func()   // until the view is gone, if it is where that would go
+	mu   sync.Mutex      // of what is printed
+	held []*soak.Finding // until the view is gone
 }
 
 // sayEvery is how often a pipe hears of a soak.
@@ -93,24 +92,23 @@ func (f *soakFlags) ends() string {
 	return "without end"
 }
 
-// say prints, or holds it until the view is gone.
-func (o *soakOutput) say(print func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if f, ok := o.out.(*os.File); ok && o.live != nil && term.IsTerminal(int(f.Fd())) {
-		o.held = append(o.held, print)
-		return
-	}
-	print()
-}
-
 // round is told each outcome, when it is durable.
 func (o *soakOutput) round(r *soak.Outcome, fresh []*soak.Finding) {
-	if o.json != nil || o.flags.verbose {
-		o.say(func() { o.tellRound(r) })
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.live != nil { // what would be printed over the view is told behind it
+		o.held = append(o.held, fresh...)
+		return
 	}
-	for _, f := range fresh {
-		o.say(func() { tellSoakFinding(o.output, f, filepath.Join(o.flags.artifacts, o.soak.CaseFile(f))) })
+	if o.json != nil || o.flags.verbose {
+		o.tellRound(r)
+	}
+	o.findings(fresh)
+}
+
+func (o *soakOutput) findings(list []*soak.Finding) {
+	for _, f := range list {
+		tellSoakFinding(o.output, f, filepath.Join(o.flags.artifacts, o.soak.CaseFile(f)))
 	}
 }
 
@@ -180,7 +178,9 @@ func (o *soakOutput) watch(ctx context.Context) (done func()) {
 				return
 			case <-tick.C:
 				st := o.soak.Status()
-				o.say(func() { o.progressLine(&st) })
+				o.mu.Lock()
+				o.progressLine(&st)
+				o.mu.Unlock()
 			}
 		}
 	})
@@ -222,9 +222,7 @@ func left(st *soak.Status) float64 {
 }
 
 func (o *soakOutput) summary(r *crashtest.Record) {
-	for _, print := range o.held {
-		print()
-	}
+	o.findings(o.held)
 	st := o.soak.Status()
 	first := ""
 	if len(r.Findings) > 0 {

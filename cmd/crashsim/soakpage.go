@@ -37,13 +37,14 @@ var findingPage = template.Must(template.New("").Parse(`<!doctype html>
 <style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:1em auto;max-width:70em;padding:0 1em}
 pre{overflow:auto;font:13px/1.45 ui-monospace,monospace}</style>
 <p><a href="/">the soak</a></p>
-<h1>Finding {{.Number}}: {{.Kind}}</h1>
+<h1>Finding {{.Number}}</h1>
+<p><strong>{{.Text}}</strong></p>
 <p>First in round {{.Round}}, in {{.Rounds}} rounds so far, {{.Seen}} disks. To repeat it: <code>crashsim replay {{.Path}}</code></p>
 <pre>{{.Report}}</pre>
 `))
 
-// serve opens the page where one is asked for.
-func (f *soakFlags) serve(s *soak.Soak) (*livePage, error) {
+// listen takes the address of the page, where one is asked for.
+func (f *soakFlags) listen() (*livePage, error) {
 	if f.http == "" {
 		return nil, nil
 	}
@@ -58,9 +59,14 @@ func (f *soakFlags) serve(s *soak.Soak) (*livePage, error) {
 	if err != nil {
 		return nil, usage("--http: %w: give an address of this machine with a port that is free, or port 0 for any", err)
 	}
-	p := &livePage{listen: l, server: http.Server{Handler: f.handler(s), ReadHeaderTimeout: 10 * time.Second}}
-	go func() { _ = p.server.Serve(l) }() // until it is closed
-	return p, nil
+	return &livePage{listen: l, server: http.Server{ReadHeaderTimeout: 10 * time.Second}}, nil
+}
+
+func (p *livePage) serve(h http.Handler) {
+	if p != nil {
+		p.server.Handler = h
+		go func() { _ = p.server.Serve(p.listen) }() // until it is closed
+	}
 }
 
 func (p *livePage) url() string {
@@ -79,6 +85,7 @@ func (p *livePage) close() {
 	if errors.Is(p.server.Shutdown(ctx), context.DeadlineExceeded) {
 		_ = p.server.Close()
 	}
+	_ = p.listen.Close() // if it was never served
 }
 
 func (f *soakFlags) handler(s *soak.Soak) http.Handler {
@@ -103,7 +110,7 @@ func (f *soakFlags) handler(s *soak.Soak) http.Handler {
 		found := st.Findings[n-1]
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_ = findingPage.Execute(w, map[string]any{
-			"Number": n, "Kind": found.Case.Kind, "Round": found.Round, "Rounds": found.Rounds, "Seen": found.Seen,
+			"Number": n, "Kind": found.Case.Kind, "Text": found.Sentence, "Round": found.Round, "Rounds": found.Rounds, "Seen": found.Seen,
 			"Report": found.Case.Report, "Path": f.artifacts + "/" + s.CaseFile(found),
 		})
 	})
@@ -124,7 +131,7 @@ func statusJSON(st *soak.Status) any {
 	type finding struct {
 		Number int    `json:"number"`
 		Kind   string `json:"kind"`
-		Last   string `json:"last_op"`
+		Text   string `json:"sentence"`
 		Round  int    `json:"round"`
 		Rounds int    `json:"rounds"`
 		Seen   int    `json:"seen"`
@@ -160,7 +167,7 @@ func statusJSON(st *soak.Status) any {
 		st.Sites, st.Branches, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
 	}
 	for _, f := range st.Findings {
-		out.Findings = append(out.Findings, finding{f.Number, string(f.Case.Kind), lastOp(f), f.Round, f.Rounds, f.Seen})
+		out.Findings = append(out.Findings, finding{f.Number, string(f.Case.Kind), f.Sentence, f.Round, f.Rounds, f.Seen})
 	}
 	for _, r := range st.Running {
 		out.Running = append(out.Running, running{r.Round, r.Progress.Phase, r.Progress.Done, r.Progress.Total, r.Mix})

@@ -31,7 +31,7 @@ type Merged struct {
 // done them all. It changes nothing. Shards of different soaks, the same one twice,
 // and one whose rounds have a gap are errors.
 func Merge(parts []Part) (*Merged, error) {
-	m := &Merged{Totals: newTotals()}
+	m := &Merged{Totals: newTotals(nil)}
 	logs, err := m.headers(parts)
 	if err != nil {
 		return nil, err

@@ -65,10 +65,17 @@ func record(t *crashtest.Target, h *Header, totals *Totals) *crashtest.Record {
 	}
 	for _, f := range totals.Findings {
 		r.Findings = append(r.Findings, crashtest.FindingNote{
-			Number: f.Number, Kind: f.Case.Kind, Sentence: f.Case.Sentence(t), Seen: f.Seen, Case: CaseFile(h, f), Models: []string{f.Case.Model},
+			Number: f.Number, Kind: f.Case.Kind, Sentence: f.sentence(t), Seen: f.Seen, Case: CaseFile(h, f), Models: []string{f.Case.Model},
 		})
 	}
 	return r
+}
+
+func (f *Finding) sentence(t *crashtest.Target) string {
+	if f.Sentence == "" {
+		f.Sentence = f.Case.Sentence(t)
+	}
+	return f.Sentence
 }
 
 func notSearched(h *Header, totals *Totals) []string {

@@ -58,7 +58,7 @@ func Open(disk faultfs.FS, t *crashtest.Target, cfg Config) (*Soak, error) {
 		return nil, fmt.Errorf("shard %d of %d, %d workers, %d models: there has to be one of each", cfg.Shard, cfg.Shards, cfg.Workers, len(cfg.Models))
 	}
 	s := &Soak{
-		target: t, cfg: cfg, plan: cfg.plan(t), disk: disk, totals: newTotals(), running: map[int]*Running{},
+		target: t, cfg: cfg, plan: cfg.plan(t), disk: disk, totals: newTotals(t), running: map[int]*Running{},
 		width: cfg.Workers, usage: memoryInUse,
 	}
 	want := cfg.header(t)

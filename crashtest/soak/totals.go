@@ -39,12 +39,13 @@ type Outcome struct {
 
 // Finding is one cause, as the first round has it that met it.
 type Finding struct {
-	Number int
-	Cause  string
-	Round  int // that met it first
-	Rounds int // that met it
-	Seen   int // disks that failed in this way, in all rounds
-	Case   *crashtest.Case
+	Number   int
+	Sentence string // for a person
+	Cause    string
+	Round    int // that met it first
+	Rounds   int // that met it
+	Seen     int // disks that failed in this way, in all rounds
+	Case     *crashtest.Case
 }
 
 // Totals are the sums over rounds.
@@ -63,16 +64,17 @@ type Totals struct {
 	Findings    []*Finding    // in the order in which their rounds were committed
 	Samples     []crashtest.Sample
 
+	target   *crashtest.Target // nil: findings have no sentence
 	sites    map[string]bool
 	branches map[string]bool
 	causes   map[string]*Finding
 	sampler
 }
 
-func newTotals() *Totals {
+func newTotals(t *crashtest.Target) *Totals {
 	return &Totals{
-		Models: map[string]int{},
-		sites:  map[string]bool{}, branches: map[string]bool{}, causes: map[string]*Finding{},
+		target: t, Models: map[string]int{},
+		sites: map[string]bool{}, branches: map[string]bool{}, causes: map[string]*Finding{},
 	}
 }
 
@@ -131,6 +133,9 @@ func (t *Totals) add(o *Outcome) (fresh []*Finding, err error) {
 			f = &Finding{Number: len(t.Findings) + 1, Cause: o.Found[i].Cause, Round: o.Round, Case: new(crashtest.Case)}
 			if err := f.Case.UnmarshalText([]byte(o.Found[i].Case)); err != nil {
 				return nil, fmt.Errorf("round %d: its case: %w", o.Round, err)
+			}
+			if t.target != nil {
+				f.Sentence = f.Case.Sentence(t.target)
 			}
 			t.causes[f.Cause] = f
 			t.Findings = append(t.Findings, f)
