@@ -42,3 +42,12 @@ func (d *viewDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	d.list = d.list[n:]
 	return part, nil
 }
+
+// Ino gives the inode that a name leads to, 0 where there is none: two names of
+// one file have the same. No store can see it.
+func (s *Sim) Ino(name string) Ino {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _, ino, _ := s.lookup(name)
+	return ino
+}

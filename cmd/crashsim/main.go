@@ -112,6 +112,7 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand())
 	root.AddCommand(verifyCommand(), repairCommand())
 	root.AddCommand(auditCommand())
+	root.AddCommand(litmusCommand())
 	return root
 }
 
