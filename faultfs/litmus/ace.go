@@ -23,7 +23,7 @@ import (
 //   - Attributes leave nothing that can be read on a disk here, but the operations
 //     and what surrounds them are the same.
 //
-// Content tears at 8 KiB, so that all disks can be listed.
+// Content tears at 16 KiB, so that all disks can be listed under every model.
 func ACE() []*Test {
 	var tests []*Test
 	for _, core := range aceCores() {
@@ -149,7 +149,7 @@ func (c *aceCore) test(number int, sync string) *Test {
 		b.add("fsync " + sync)
 	}
 	about := fmt.Sprintf("ACE: %s %s, then %s", c.name, strings.Join(c.files, " "), b.ops[len(b.ops)-1])
-	text := fmt.Sprintf("test ace-%03d\nabout %s\nsector 8192\nrun\n%s returned\n", number, about, strings.Join(b.ops, "\n"))
+	text := fmt.Sprintf("test ace-%03d\nabout %s\nsector 16384\nrun\n%s returned\n", number, about, strings.Join(b.ops, "\n"))
 	tests, err := Parse("ACE", text, nil)
 	if err != nil {
 		panic(err) // no input has a part in it

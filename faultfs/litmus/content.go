@@ -3,7 +3,6 @@ package litmus
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -116,8 +115,8 @@ func (c Content) joined() Content {
 	return out
 }
 
-// contentOf tells bytes as pieces, cut at the given places, which are in order, and
-// wherever else the byte changes.
+// contentOf tells bytes as pieces, parted at the given places, which are in order.
+// A piece that is not all one letter is none that was written: a question mark.
 func contentOf(data []byte, cuts []int) Content {
 	var c Content
 	for from := 0; from < len(data); {
@@ -128,10 +127,11 @@ func contentOf(data []byte, cuts []int) Content {
 		if len(cuts) > 0 {
 			to = min(to, cuts[0])
 		}
-		if b := data[from]; bytes.Count(data[from:to], data[from:from+1]) < to-from {
-			to = from + slices.IndexFunc(data[from:to], func(other byte) bool { return other != b })
+		letter := "?"
+		if bytes.Count(data[from:to], data[from:from+1]) == to-from {
+			letter = letterOf[data[from]]
 		}
-		c = append(c, Piece{letterOf[data[from]], int64(to - from)})
+		c = append(c, Piece{letter, int64(to - from)})
 		from = to
 	}
 	return c

@@ -134,9 +134,16 @@ func (r *runner) do(disk *faultfs.Sim, op *Op) error {
 	if info, err := disk.Stat(op.Name); err == nil {
 		size = info.Size()
 	}
-	n := int64(len(op.Content.bytes()))
-	for _, at := range []int64{op.Off, op.Off + n, op.Off + op.Size, op.Size, size - n, size} {
+	for _, at := range []int64{op.Off, op.Off + op.Size, op.Size, size} {
 		r.cuts = append(r.cuts, int(at))
+	}
+	at := op.Off
+	if op.Verb == "append" {
+		at = size - int64(len(op.Content.bytes()))
+	}
+	for _, p := range op.Content {
+		r.cuts = append(r.cuts, int(at), int(at+p.N))
+		at += p.N
 	}
 	for at := int64(0); at <= size; at += r.test.sector() {
 		r.cuts = append(r.cuts, int(at))
