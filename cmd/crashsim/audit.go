@@ -43,6 +43,7 @@ tried; 130 interrupted.`,
 		},
 	}
 	f.searchFlags(cmd)
+	f.flag(cmd)
 	fl := cmd.Flags()
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in each of the workloads, about")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, mutant, missing, summary")
@@ -56,6 +57,9 @@ func (f *auditFlags) audit(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := f.publisher.check(); err != nil {
 		return err
 	}
 	dir, err := openArtifacts(f.artifacts)
@@ -77,7 +81,7 @@ func (f *auditFlags) audit(cmd *cobra.Command, name string) error {
 	took := time.Since(out.begin)
 	record := crashtest.NewAuditRecord(target, f.Config, result)
 	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
-	if err := writeRecord(f.artifacts, record); err != nil {
+	if err := f.keep(cmd, f.artifacts, record); err != nil {
 		return err
 	}
 	out.audit(result, took)

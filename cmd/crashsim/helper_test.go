@@ -19,6 +19,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		main() // which ends the process
 	}
+	for _, name := range []string{"GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"} { // the tests may run there
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crashsim/crashtest"
 	"crashsim/crashtest/soak"
 	"crashsim/faultfs"
 )
@@ -12,6 +13,7 @@ import (
 func mergeCommand() *cobra.Command {
 	var dir string
 	var json bool
+	var publish publisher
 	cmd := &cobra.Command{
 		Use:   "merge DIR...",
 		Short: "put the shards of a soak together",
@@ -22,15 +24,20 @@ What is missing of the whole soak is told, and makes it inconclusive.`,
 		Example: "  crashsim merge shard-1 shard-2 --artifacts merged",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return merge(newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), json), dir, args)
+			if err := publish.check(); err != nil {
+				return err
+			}
+			keep := func(r *crashtest.Record) error { return publish.keep(cmd, dir, r) }
+			return merge(newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), json), dir, args, keep)
 		},
 	}
+	publish.flag(cmd)
 	cmd.Flags().StringVar(&dir, "artifacts", "crashsim-merged", "folder for the cases and the record")
 	cmd.Flags().BoolVar(&json, "json", false, "write one JSON object a line: finding, summary")
 	return cmd
 }
 
-func merge(out *output, dir string, folders []string) error {
+func merge(out *output, dir string, folders []string, keep func(*crashtest.Record) error) error {
 	var parts []soak.Part
 	for _, name := range folders {
 		disk, err := faultfs.OpenOS(name)
@@ -65,7 +72,7 @@ func merge(out *output, dir string, folders []string) error {
 		tellSoakFinding(out, f, path)
 	}
 	record := m.Record(t, version())
-	if err := writeRecord(dir, record); err != nil {
+	if err := keep(record); err != nil {
 		return err
 	}
 	tellRecord(out, record, m.Totals, m.Totals.Sites(), m.Totals.Branches(), first)

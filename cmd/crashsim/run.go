@@ -26,6 +26,7 @@ type runFlags struct {
 	search    string
 	json      bool
 	artifacts string
+	publisher
 }
 
 func runCommand() *cobra.Command {
@@ -50,6 +51,7 @@ run.`,
 		},
 	}
 	f.searchFlags(cmd)
+	f.flag(cmd)
 	fl := cmd.Flags()
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore as much after a failure, and kills too; else the cuts that are left are sampled")
@@ -102,6 +104,9 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if err := f.publisher.check(); err != nil {
+		return err
+	}
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return err
@@ -140,7 +145,7 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 		note.Barrier = mend.String()
 		out.finding(i+1, len(result.Findings), finding, mend, path)
 	}
-	if err := writeRecord(f.artifacts, record); err != nil {
+	if err := f.keep(cmd, f.artifacts, record); err != nil {
 		return err
 	}
 	out.summary(result, took, last)

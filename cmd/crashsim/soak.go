@@ -37,6 +37,7 @@ type soakFlags struct {
 	json      bool
 	http      string
 	verbose   bool
+	publish   publisher
 }
 
 func soakCommand() *cobra.Command {
@@ -65,6 +66,7 @@ or summary: docs/soak.md has their fields. With --http there is a live page, wit
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
+	f.publish.flag(cmd)
 	fl := cmd.Flags()
 	fl.DurationVar(&f.Duration, "duration", 10*time.Minute, "time to go on for, over all lives of the soak; 0: no end")
 	fl.IntVar(&f.Rounds, "rounds", 0, "rounds to do, of all shards together; 0: no end")
@@ -105,6 +107,9 @@ func (f *soakFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer page.close()
+	if err := f.publish.check(); err != nil {
+		return err
+	}
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return err
@@ -162,7 +167,7 @@ func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak, 
 		return &exitError{exitBroken, err}
 	}
 	record := s.Record(version())
-	if err := writeRecord(f.artifacts, record); err != nil {
+	if err := f.publish.keep(cmd, f.artifacts, record); err != nil {
 		return err
 	}
 	out.summary(record)

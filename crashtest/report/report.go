@@ -16,6 +16,8 @@ type Doc struct {
 	Findings []Finding
 	// Version is that of the crashsim that shows it.
 	Version string
+	// Brief leaves the findings at a line each, as text and Markdown.
+	Brief bool
 }
 
 // Finding is one case.

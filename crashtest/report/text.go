@@ -21,7 +21,9 @@ func writeText(w io.Writer, d *Doc, m markup) error {
 		b.run(d)
 	}
 	for i := range d.Findings {
-		b.finding(d, &d.Findings[i])
+		if !d.Brief {
+			b.finding(d, &d.Findings[i])
+		}
 	}
 	return b.Flush()
 }
