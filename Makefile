@@ -46,11 +46,12 @@ corpus:
 	@awk '/^crashsim\/store\// { n[$$1] = $$2; if ($$3 > 0) hit[$$1] = $$2 } \
 		END { for (k in n) { all += n[k]; some += hit[k] }; printf "%.1f%% of the statements in ./store\n", 100*some/all; exit some < 0.85*all }' cover.out
 
-# soak kills the store on the real disk 200 times, and a soak 20 times; then it
-# explores the store for SOAK.
+# soak kills the store on the real disk 200 times, and a soak 20 times, and damages
+# store folders at rest a million times; then it explores the store for SOAK.
 soak:
 	CRASHSIM_KILLS=200 go test -count=1 -run 'Kill' -v ./store
 	CRASHSIM_KILLS=20 go test -count=1 -timeout 30m -run 'TestSoakSurvivesKills' -v ./cmd/crashsim
+	CRASHSIM_DAMAGES=1000000 go test -count=1 -timeout 2h -run 'DamageAtRest' -v ./examples/workerruntime
 	go run ./cmd/crashsim soak store --duration $(SOAK) --artifacts "$$(mktemp -d)"
 
 bench:
