@@ -6,8 +6,8 @@ import (
 	"crashsim/faultfs"
 )
 
-// Once makes up one scenario of a workload and carries it out: a crash in its last
-// operation or after it, what that loses, and what becomes of the store, with as
+// Once makes up one scenario of a workload and carries it out: a crash, most often in
+// its last operation or after it, what that loses, and what becomes of the store, with as
 // many crashes in that as cfg.Depth says. It is what fuzzers and property tests
 // run, thousands of times a second, where [Run] goes through everything once.
 // Whatever varies comes from the chooser; the simplest choices are a cut at the
@@ -53,11 +53,12 @@ func (tr *Trial) Case() (*Case, error) {
 func (tr *Trial) crash(p *play, choose Chooser) {
 	sc, life := &tr.Scenario, p.life()
 	c := Crash{In: sc.Last}
-	points := crashPoints(life.trace, c.In == InWorkload)
-	c.At = points[len(points)-1-choose.Choose(len(points))]
+	c.At = chooseCrashPoint(life.trace, choose)
 	cut, right := life.cutAt(p.model, c.At)
 	lost := newLossSet(len(cut.Pending))
 	if c.In == InWorkload {
+		begun, _ := life.answers(c.At)
+		sc.Ops = life.ops[:begun] // the others are not asked for
 		c.Kill = choose.Choose(4) == 3
 	}
 	if !c.Kill {
@@ -83,27 +84,29 @@ func (tr *Trial) crash(p *play, choose Chooser) {
 	_ = p.live(InRecovery, sim) // which fails in no way but the store's own
 }
 
-// crashPoints are the places in a trace at which a crash tells most: before each
-// sync, after each acknowledgement, after each name made, and the end.
-func crashPoints(t *faultfs.Trace, lastOp bool) []int {
+// chooseCrashPoint chooses a place in a trace at which a crash tells much: before a
+// sync, after an acknowledgement, after a name made, or the end. Most often it is in
+// the last operation: with others it would be another workload's last.
+func chooseCrashPoint(t *faultfs.Trace, c Chooser) int {
 	var points []int
+	last := 0 // the first that is in the last operation
 	for i := range t.Len() {
-		kind := t.Op(i).Kind
-		if kind.IsSync() {
+		switch t.Op(i).Kind {
+		case faultfs.OpSync, faultfs.OpSyncDir:
 			points = append(points, i)
-		}
-		switch kind {
-		case faultfs.OpRename, faultfs.OpCreate, faultfs.OpMkdir:
+		case faultfs.OpRename, faultfs.OpCreate, faultfs.OpMkdir, faultfs.MarkAck:
 			points = append(points, i+1)
 		case faultfs.MarkBegin:
-			if lastOp {
-				points = points[:0]
-			}
-		case faultfs.MarkAck:
-			points = append(points, i+1)
+			last = len(points)
 		}
 	}
-	return slices.Compact(append(points, t.Len()))
+	points = slices.Compact(append(points, t.Len()))
+	n := max(1, len(points)-last)
+	back := c.Choose(n + 1)
+	if back == n {
+		back = c.Choose(len(points))
+	}
+	return points[len(points)-1-back]
 }
 
 // ChooseKept chooses what a power cut leaves of a cut's pending effects, for

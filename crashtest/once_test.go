@@ -70,6 +70,9 @@ func TestEachDriverFindsEachFlaw(t *testing.T) {
 		for driver, drive := range drivers {
 			t.Run(name+" "+driver, func(t *testing.T) {
 				target, cfg, n := few(f), onceConfig(), 0
+				if driver == "exhaustive" {
+					cfg.Ops = 1
+				}
 				var failed *crashtest.Trial
 				drive(func(c crashtest.Chooser) bool {
 					trial := once(target, cfg, c)
