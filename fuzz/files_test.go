@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path"
@@ -55,7 +57,11 @@ func FuzzFiles(f *testing.F) {
 		in := files{events, runtime, worker, transcript, shape}
 		sim := in.disk(t)
 		before := allocated()
+		health := verify(t, sim)
 		state, err := openAndLoad(t, sim)
+		if !errors.Is(err, syscall.EISDIR) { // a folder with a log's name is no health
+			checkHealth(t, health, state, err)
+		}
 		if used, most := allocated()-before, in.budget(); used > most {
 			t.Fatalf("%d bytes of memory for %d bytes of files", used, in.size())
 		}
@@ -110,6 +116,51 @@ func openAndLoad(t *testing.T, sim *faultfs.Sim) (state store.State, err error) 
 		t.Fatalf("an error of no kind that files can have: %v", err)
 	}
 	return state, err
+}
+
+// verify tells the health of files, and changes nothing.
+func verify(t *testing.T, sim *faultfs.Sim) *store.Health {
+	t.Helper()
+	sim.LimitSteps(1 << 12)
+	before := sim.Key()
+	h, err := store.Verify(t.Context(), sim, nil)
+	must(t, err)
+	if sim.Key() != before {
+		t.Fatal("to verify changes the disk")
+	}
+	return h
+}
+
+// checkHealth holds what verify tells against what opening came to: files that are
+// healthy open, what a crash explains is mended, and where there is
+// damage that is not set aside opening or reading refuses.
+func checkHealth(t *testing.T, h *store.Health, state store.State, err error) {
+	t.Helper()
+	problems := slices.Collect(h.Problems)
+	told := func() (text string) {
+		for _, p := range problems {
+			text += fmt.Sprintf("%+v\n", *p)
+		}
+		return text
+	}
+	aside := slices.ContainsFunc(state.Snapshot.Diagnostics, func(d store.Diagnostic) bool { return d.Code == store.CodeWorkerIgnored })
+	switch h.Verdict() {
+	case store.Healthy:
+		if err != nil {
+			t.Fatalf("healthy, and refused: %v", err)
+		}
+	case store.Interrupted:
+		if err != nil {
+			t.Fatalf("a crash explains it, and it is refused: %v\n%s", err, told())
+		}
+	case store.Damaged:
+		// Without a snapshot and a whole line there is nothing to lose: opening begins anew.
+		nothing := len(state.Events) == 0 && len(state.Workers) == 0 &&
+			!slices.ContainsFunc(problems, func(p *store.Problem) bool { return p.Kind.Damage() && p.Kind != store.MissingSnapshot })
+		if err == nil && !aside && !nothing {
+			t.Fatalf("damaged, and opened:\n%s", told())
+		}
+	}
 }
 
 // readAgain reads in parts what was read as a whole.
@@ -204,11 +255,16 @@ func (in *files) checkRecords(t *testing.T, state store.State) {
 	}
 }
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 // after gives what follows the first line that says the record, nil where none does.
 func after[T any](data []byte, record T) []byte {
 	for len(data) > 0 {
 		line, rest, _ := bytes.Cut(data, []byte("\n"))
 		var there T
+		if body, sum, ok := bytes.Cut(line, []byte(`,"crc32c":"`)); ok && string(sum) != fmt.Sprintf(`%08x"}`, crc32.Checksum(body, castagnoli)) {
+			line = nil // the record is not what was written
+		}
 		if json.Unmarshal(line, &there) == nil && reflect.DeepEqual(there, record) {
 			return append([]byte{}, rest...) // never nil
 		}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"reflect"
@@ -331,5 +332,32 @@ func TestFaultsAtOpen(t *testing.T) {
 				checkOneOf(t, opened(t, d.Sim), want, want)
 			}
 		}
+	}
+}
+
+// A write that stops short and says nothing is a failed one.
+func TestSilentShortWrite(t *testing.T) {
+	for _, plan := range []string{"write path=*.jsonl: short=allbut1", "write path=*.jsonl: short=0", "write path=*.tmp-*: short=sector"} {
+		sim := faultfs.NewSim()
+		must(t, open(t, sim).Close())
+		faults, err := faultfs.ParsePlan(plan)
+		must(t, err)
+		armed := faults.Arm(nil)
+		disk, err := armed.Over(sim)
+		must(t, err)
+		s := open(t, disk)
+		state := load(t, s)
+		write := func() error { return s.AppendEvent(event(1, "said")) }
+		if strings.Contains(plan, "tmp") {
+			write = func() error { return s.WriteRuntimeSnapshot(state.Snapshot) }
+		}
+		err = write()
+		wantKind(t, err, store.ErrIO)
+		if !errors.Is(err, io.ErrShortWrite) || len(armed.Struck()) == 0 {
+			t.Errorf("%s: %v", plan, err)
+		}
+		armed.Disarm()
+		_ = s.Close() // which may have failed for good
+		wantEqual(t, plan, opened(t, sim), state)
 	}
 }

@@ -127,7 +127,8 @@ func (l *log) mend(f faultfs.File, size int64) error {
 		}
 	}
 	if l.open {
-		if _, err := f.WriteAt([]byte{'\n'}, l.size); err != nil {
+		n, err := f.WriteAt([]byte{'\n'}, l.size)
+		if err := written(n, 1, err); err != nil {
 			return err
 		}
 		l.size++
@@ -146,7 +147,8 @@ func (l *log) append(fsys faultfs.FS, id uint64, line []byte) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // all is synced before
-	if _, err := f.WriteAt(line, l.size); err != nil {
+	n, err := f.WriteAt(line, l.size)
+	if err := written(n, len(line), err); err != nil {
 		cut := f.Truncate(l.size)
 		if cut == nil {
 			// That the half line is gone: with parts of it under the next one

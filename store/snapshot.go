@@ -68,9 +68,18 @@ func (s *Store) renameOver(op, name string, write func(io.Writer) error) (rename
 // all writes the whole of a file.
 func all(data []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
+		n, err := w.Write(data)
+		return written(n, len(data), err)
 	}
+}
+
+// written makes an error of a write that stopped short and said nothing, which an
+// [io.Writer] must not do, and a disk may.
+func written(n, want int, err error) error {
+	if err == nil && n < want {
+		return io.ErrShortWrite
+	}
+	return err
 }
 
 // snapshotFile is a snapshot whose replacement failed, by its name, and what it
