@@ -58,10 +58,9 @@ func FuzzFiles(f *testing.F) {
 		sim := in.disk(t)
 		before := allocated()
 		health := verify(t, sim)
+		in.repair(t, sim.Fork(), health)
 		state, err := openAndLoad(t, sim)
-		if !errors.Is(err, syscall.EISDIR) { // a folder with a log's name is no health
-			checkHealth(t, health, state, err)
-		}
+		checkHealth(t, health, state, err)
 		if used, most := allocated()-before, in.budget(); used > most {
 			t.Fatalf("%d bytes of memory for %d bytes of files", used, in.size())
 		}
@@ -109,13 +108,18 @@ func openAndLoad(t *testing.T, sim *faultfs.Sim) (state store.State, err error) 
 			t.Fatal(closeErr)
 		}
 	}
-	if errors.Is(err, syscall.EISDIR) {
-		return state, err // which is what is wrong
-	}
-	if err != nil && !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) {
-		t.Fatalf("an error of no kind that files can have: %v", err)
+	if err != nil {
+		known(t, err)
 	}
 	return state, err
+}
+
+// known expects an error of a kind that files can have.
+func known(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, syscall.EISDIR) && !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) {
+		t.Fatalf("an error of no kind that files can have: %v", err)
+	}
 }
 
 // verify tells the health of files, and changes nothing.
@@ -129,6 +133,36 @@ func verify(t *testing.T, sim *faultfs.Sim) *store.Health {
 		t.Fatal("to verify changes the disk")
 	}
 	return h
+}
+
+// repair mends a copy of the disk: what it was told to mend is not told again, the
+// store keeps each good record that verify has counted, and invents none.
+func (in *files) repair(t *testing.T, sim *faultfs.Sim, before *store.Health) {
+	t.Helper()
+	sim.LimitSteps(1 << 13)
+	if _, err := store.Repair(t.Context(), sim, nil); err != nil {
+		known(t, err)
+		return
+	}
+	problems := slices.Collect(verify(t, sim).Problems)
+	if slices.ContainsFunc(problems, func(p *store.Problem) bool { return !p.Repairable() }) {
+		return // what it is not to touch stands in the way of more
+	}
+	if i := slices.IndexFunc(problems, func(p *store.Problem) bool { return p.Kind.Damage() }); i >= 0 {
+		t.Fatalf("repaired, and still damaged: %+v", *problems[i])
+	}
+	state, err := openAndLoad(t, sim)
+	if err != nil {
+		t.Fatalf("repaired, and refused: %v", err)
+	}
+	in.checkRecords(t, state)
+	for _, r := range before.Runtimes {
+		for _, f := range r.Files {
+			if path.Base(f.Path) == "events.jsonl" && len(state.Events) < f.Records {
+				t.Fatalf("repaired, and %d of %d good events are left", len(state.Events), f.Records)
+			}
+		}
+	}
 }
 
 // checkHealth holds what verify tells against what opening came to: files that are

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
+	"syscall"
 
 	"crashsim/faultfs"
 )
@@ -36,6 +38,9 @@ func readLog(f faultfs.File) (*lines, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
+	}
+	if info.IsDir() { // opened for reading only
+		return nil, &fs.PathError{Op: "read", Path: info.Name(), Err: syscall.EISDIR}
 	}
 	const most, least = 64 << 10, 16
 	size := info.Size()
