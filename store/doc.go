@@ -23,28 +23,56 @@
 // show is durable as well. Damage that no crash explains is reported as
 // [ErrCorrupt], with file, line and byte, and never cut.
 //
+// # Damage at rest
+//
 // Lines and snapshots have checksums, and snapshots say how long the log beside
 // them was. So damage is told from what a crash leaves in all that was written
 // before the last snapshot or Close. After that, and before a kill, the last
 // lines can be lost to damage that zeroes whole sectors at the end of a log, as
 // a crash does: no reader can tell, and Open cuts them off. What an old writer
-// left without checksums has to be good JSON, and no more can be said of it.
+// left without checksums has to be good JSON, and no more can be said of it. A
+// line whose damage is in the name of its checksum's field passes for one of
+// these, and says what it said.
+//
+// [Verify] reads a store without changing it and names each damaged record;
+// [Repair] takes these out, and keeps the originals.
+//
+// # Errors
 //
 // An operation that was interrupted, or that returned an error of kind [ErrIO],
-// may have taken effect or not, as a whole. After an error the store is one of:
+// may have taken effect or not, as a whole; all others stay as they are. What a
+// store does on an error, by what has failed:
 //
-//	error                         and then
-//	ErrInvalid, ErrLimit,         nothing was written; the store goes on
-//	ErrWrongRuntime, ErrWrongCursor,
-//	ErrMissing
-//	ErrIO of a write              it was taken back; the operation may be tried again
-//	ErrIO of a sync or rename,    every later write is ErrFailed, until the store is closed and
-//	of taking a write back, or    opened again; reads go on with what was acknowledged before
-//	of filling a worker's folder
-//	ErrLocked                     another owner has it; nothing was changed
+//	what has failed                    error        on the disk                   and then
+//	an argument, id or limit           ErrInvalid,  as before                     it goes on
+//	                                   ErrLimit, ErrMissing, ErrWrongRuntime, ErrWrongCursor
+//	a read: open, stat, read           ErrIO        as before                     it goes on; try again
+//	a read: what is read is damaged    ErrCorrupt   as before                     it goes on; the same again, until repaired
+//	an append: open, write, no room    ErrIO        as before: it is taken back   it goes on; try again
+//	  taking it back                   ErrIO        part of a line                it stops; Open cuts that off
+//	  sync                             ErrIO        the line, part of it, none    it stops; Open keeps a whole line
+//	a snapshot: read, create, write,   ErrIO        the old one                   it goes on; try again
+//	  close
+//	  sync of the temporary file       ErrIO        the old one                   it stops
+//	  rename, sync of the folder       ErrIO        the old or the new one        it stops; reads give the old one;
+//	                                                                              Open gives what is there
+//	a new worker: mkdir                ErrIO        as before: it is taken back   it goes on; try again
+//	  what comes after                 ErrIO        a worker, or part of one      it stops; Open sets a part aside
+//	Close: noting the logs' sizes      ErrIO        all that was acknowledged     it is closed
+//	Open: any call                     ErrIO        all that was acknowledged     it is not open; try again
+//	Open: damage                       ErrCorrupt,  all that is there             it is not open; Verify, Repair
+//	                                   ErrMissing
+//	Open: there is another owner       ErrLocked    as before                     it is not open; try again
 //
-// The store refuses to write after a failed sync since the system may have
-// dropped what it could not write, and reports that only once (fsync(2)).
+// A store that has stopped answers every write with [ErrFailed], and the cause,
+// until it is closed and opened again; reads go on, and show what was acknowledged
+// before. It stops after a failed sync since the system may have dropped what it
+// could not write, and reports that only once (fsync(2)).
+//
+// # Memory
+//
+// An open store has 8.4 bytes in memory for each record of a long log, and for each read what
+// that gives out. Opening, verifying and repairing read a log a line at a time.
 //
 // # Ids
 //

@@ -21,7 +21,16 @@ type faulty struct {
 	*faultfs.Sim
 	fault
 	at    int
+	all   bool     // calls that change nothing may fail too
 	calls []string // what was asked for
+}
+
+// quiet is for a call that changes nothing.
+func (f *faulty) quiet(what string, do func() error) error {
+	if !f.all {
+		return do()
+	}
+	return f.change(what, 0, whole(do))
 }
 
 // fault is how a change fails: with an error, and with all of it done, half of
@@ -56,7 +65,7 @@ func (f *faulty) OpenFile(name string, flag int, perm fs.FileMode) (file faultfs
 	if _, missing := f.Stat(name); missing != nil && flag&os.O_CREATE != 0 {
 		err = f.change("create", 0, whole(do))
 	} else {
-		err = do()
+		err = f.quiet("open", do)
 	}
 	if err != nil {
 		return nil, err
@@ -97,6 +106,25 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (n int, err error) {
 
 func (f *faultyFile) Truncate(size int64) error {
 	return f.disk.change("truncate", 0, whole(func() error { return f.File.Truncate(size) }))
+}
+
+func (f *faultyFile) Read(p []byte) (n int, err error) {
+	err = f.disk.quiet("read", func() error { n, err = f.File.Read(p); return err })
+	return n, err
+}
+
+func (f *faultyFile) ReadAt(p []byte, off int64) (n int, err error) {
+	err = f.disk.quiet("read", func() error { n, err = f.File.ReadAt(p, off); return err })
+	return n, err
+}
+
+func (f *faultyFile) Stat() (info fs.FileInfo, err error) {
+	err = f.disk.quiet("stat", func() error { info, err = f.File.Stat(); return err })
+	return info, err
+}
+
+func (f *faultyFile) Close() error {
+	return f.disk.quiet("close", f.File.Close)
 }
 
 func (f *faultyFile) Sync() error { return f.disk.change("sync", 0, whole(f.File.Sync)) }

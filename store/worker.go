@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io/fs"
 	"path"
 )
 
@@ -11,7 +12,11 @@ import (
 func (s *Store) createWorker(op, id string, snapshot []byte) error {
 	w := &worker{dir: s.workerDir(id)}
 	if err := s.fsys.Mkdir(w.dir, 0o777); err != nil {
-		return ioError(op, w.dir, err)
+		// It may be there all the same, and would be in the way of another try.
+		if left := s.fsys.Remove(w.dir); left != nil && !errors.Is(left, fs.ErrNotExist) {
+			err = errors.Join(errLeft, err, left)
+		}
+		return s.writeError(op, w.dir, err)
 	}
 	err := s.fillWorker(op, w, snapshot)
 	if err != nil {

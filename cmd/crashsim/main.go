@@ -99,7 +99,7 @@ that knows what was acknowledged.
 
 Without a command it does "crashsim run store".
 
-Exit codes: 0 passed; 1 a bug was found; 2 wrong usage; 3 the harness broke, or a
+Exit codes: 0 passed; 1 a bug was found, or damage; 2 wrong usage; 3 the harness broke, or a
 replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 130 interrupted.`,
 		Args:          targetOnly,
