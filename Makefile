@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 SOAK     ?= 30m
 TESTLIBS  = testing|github.com/stretchr/testify|pgregory.net/rapid|github.com/leanovate/gopter
 
-.PHONY: check test race fuzz corpus soak bench browser lint cover vet production
+.PHONY: check test race fuzz corpus soak bench browser lint cover vet production mutation audit
 
 # check is all that has to hold before a change goes in.
 check: test vet production lint race
@@ -19,6 +19,7 @@ race:
 vet:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
+	go vet -tags mutation ./store
 	cd bench && go vet ./...
 	cd examples/browser && go vet ./...
 
@@ -53,6 +54,15 @@ soak:
 	CRASHSIM_KILLS=20 go test -count=1 -timeout 30m -run 'TestSoakSurvivesKills' -v ./cmd/crashsim
 	CRASHSIM_DAMAGES=1000000 go test -count=1 -timeout 2h -run 'DamageAtRest' -v ./examples/workerruntime
 	go run ./cmd/crashsim soak store --duration $(SOAK) --artifacts "$$(mktemp -d)"
+
+# mutation deletes each barrier from a copy of the store's source, one at a time,
+# and wants a test to fail for it. audit makes each mistake with each barrier of the
+# running store.
+mutation:
+	go test -tags mutation -run '^TestDeletedBarriers$$' -count=1 -v -timeout 60m ./store
+
+audit:
+	go run ./cmd/crashsim audit store
 
 bench:
 	go test -run '^$$' -bench . -benchtime 1x ./faultfs ./store

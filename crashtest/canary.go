@@ -70,9 +70,9 @@ func openCanary(fsys faultfs.FS, syncs bool) (*canary, error) {
 	return c, errors.Join(f.Truncate(int64(c.n)), f.Sync(), fsys.SyncDir("."))
 }
 
-func (c *canary) Apply(string) (string, error) {
+func (c *canary) Apply(op string) (string, error) {
 	_, err := c.file.WriteAt([]byte("1"), int64(c.n))
-	if err == nil && c.syncs {
+	if err == nil && c.syncs && op != hum {
 		err = c.file.Sync()
 	}
 	c.n++
@@ -88,3 +88,41 @@ type canaryModel int
 func (m *canaryModel) Apply(string) string { *m++; return m.State() }
 func (m *canaryModel) State() string       { return strconv.Itoa(int(*m)) }
 func (m *canaryModel) Clone() Model        { c := *m; return &c }
+
+// RareCanary explores a store that does not sync one operation in a hundred, with
+// one operation and one seed after another: each seed that draws it has to fail, no
+// other may, and there have to be some. An error says that the harness cannot be
+// believed. It takes about as long as seeds/100 canaries.
+func RareCanary(ctx context.Context, cfg Config, seeds uint64) error {
+	found := 0
+	for seed := range seeds {
+		small := Defaults()
+		small.Model, small.Seed, small.Ops, small.Workers = cfg.Model, cfg.Seed+seed, 1, 1
+		t := canaryTarget(true)
+		rare := false
+		t.Generate = func(c Chooser, _ int) []string {
+			if rare = c.Choose(100) == 0; rare {
+				return []string{hum}
+			}
+			return []string{"sing"}
+		}
+		r, err := Run(ctx, t, small)
+		switch {
+		case err != nil:
+			return fmt.Errorf("rare canary: %w", err)
+		case r.Interrupted:
+			return ctx.Err()
+		case rare != (r.Verdict == Failed):
+			return fmt.Errorf("of a canary with seed %d, which should fail: %t, a run says: %s", small.Seed, rare, r.Verdict)
+		case rare:
+			found++
+		}
+	}
+	if found == 0 {
+		return fmt.Errorf("no canary of %d seeds was drawn that should fail: use more seeds", seeds)
+	}
+	return nil
+}
+
+// hum is the operation of a canary that it does not sync.
+const hum = "hum"

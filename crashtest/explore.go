@@ -25,7 +25,8 @@ type explorer struct {
 	visits    table[visit]
 	cuts      table[aftermath]
 	tasks     pool
-	diverged  atomic.Bool // the target did not do the same twice
+	diverged  atomic.Bool            // the target did not do the same twice
+	twice     atomic.Pointer[string] // nor here, and in what
 
 	// Large cuts are gone through by another, whose disks stand for more than
 	// themselves; nil where this one does that.
@@ -84,6 +85,7 @@ type visit struct {
 func (v *visit) keep(s *session, final *visit) {
 	v.failed, v.state, v.last, v.way = s.failed, s.shown, s.lastSite(s.trace.Len()), wayOf(s.trace)
 	v.branch, v.final = branchOf(s.trace), final
+	remember(v.branch, s.trace)
 }
 
 // A branch is a crash at some cut of a life.
@@ -145,7 +147,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 		return
 	}
 	sim := disk()
-	s := e.target.recover(sim, e.in)
+	s := e.recover(sim)
 	if v.level == unseen {
 		var final *visit
 		if s.failed == nil {

@@ -52,7 +52,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 		return places.Local(known)
 	}
 	sim.Watch()
-	s := e.target.recover(sim, e.in)
+	s := e.recover(sim)
 	var all reads
 	all.add(sim.Reads())
 	var crashes []branch

@@ -153,7 +153,7 @@ func NewRecord(t *Target, cfg Config, r *Result) *Record {
 			Ops: len(r.Workload), CrashPoints: r.CrashPoints, States: r.States, Unique: r.Unique,
 			Recoveries: r.Recoveries, Capped: r.Capped,
 		},
-		Findings: []FindingNote{}, NotSearched: notSearched(cfg, r), Environment: Here(),
+		Probes: r.Probes, Findings: []FindingNote{}, NotSearched: notSearched(cfg, r), Environment: Here(),
 	}
 	for i, f := range r.Findings {
 		rec.Findings = append(rec.Findings, FindingNote{

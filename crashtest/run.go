@@ -72,6 +72,7 @@ type Result struct {
 	Capped      int // cuts that left more disks than were tried
 	Findings    []*Finding
 	Coverage    Coverage
+	Probes      []Probe // what crashes took back, and what recovery did about it
 	Interrupted bool
 }
 
@@ -109,7 +110,7 @@ func Check(ctx context.Context, t *Target, cfg Config) error {
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
-	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), result: &Result{}}
+	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), sometimes: newSometimes(), result: &Result{}}
 	r.explorer = newExplorer(t, &cfg, r.in)
 	workload := r.plain(ops)
 	r.result.Workload = workload.ops
@@ -122,11 +123,14 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	if !r.fails || cfg.KeepGoing {
 		r.phase(ctx, "kills", workload, kills(workload, cfg.Model))
 	}
+	if text := r.explorer.hasDiffered(); text != "" {
+		return nil, fmt.Errorf("%w: of two recoveries from equal disks %s", ErrDiverged, text)
+	}
 	if r.explorer.hasDiverged() {
 		return nil, fmt.Errorf("%w: on equal disks its recovery looked at different things; a search that is not lazy needs no such promise", ErrDiverged)
 	}
 	r.count()
-	r.result.Coverage = r.covered.result()
+	r.result.Coverage, r.result.Probes = r.covered.result(), r.sometimes.probes()
 	r.result.Interrupted = ctx.Err() != nil
 	var err error
 	if r.result.Findings, err = r.findings(ctx); err != nil {
@@ -137,17 +141,18 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 }
 
 type runner struct {
-	target   *Target
-	cfg      *Config
-	in       *interner
-	explorer *explorer
-	oracle   *oracle
-	suspects []*suspect
-	used     map[wayTo]bool
-	fails    bool // it is known already
-	killed   int
-	covered  *coverage
-	result   *Result
+	target    *Target
+	cfg       *Config
+	in        *interner
+	explorer  *explorer
+	oracle    *oracle
+	suspects  []*suspect
+	used      map[wayTo]bool
+	fails     bool // it is known already
+	killed    int
+	covered   *coverage
+	sometimes *sometimes
+	result    *Result
 }
 
 // level is how far the disks of the first crash are explored.
@@ -287,6 +292,7 @@ func (r *runner) do(j *job) {
 // loses, and more, in as many crashes or more, says nothing new.
 func (r *runner) judge(workload *session, j *job) {
 	r.covered.crash(workload.lastSite(j.At), j.disks)
+	r.sometimes.crash(j)
 	var found []*suspect
 	var lost []lossSet
 	for _, en := range j.disks {

@@ -27,6 +27,7 @@ type runFlags struct {
 	json      bool
 	artifacts string
 	publisher
+	probes string
 }
 
 func runCommand() *cobra.Command {
@@ -57,6 +58,7 @@ run.`,
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore as much after a failure, and kills too; else the cuts that are left are sampled")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, summary")
 	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found")
+	fl.StringVar(&f.probes, "probes", "", "file of probes, one a line, each of which has to fire: else the run is inconclusive")
 	return cmd
 }
 
@@ -107,6 +109,10 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	if err := f.publisher.check(); err != nil {
 		return err
 	}
+	wanted, err := readProbes(f.probes)
+	if err != nil {
+		return err
+	}
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return err
@@ -122,6 +128,10 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	out.endProgress()
 	if err != nil {
 		return &exitError{exitBroken, err}
+	}
+	never := crashtest.NeverSeen(wanted, result.Probes)
+	if len(never) > 0 && result.Verdict == crashtest.Passed {
+		result.Verdict = crashtest.Inconclusive
 	}
 	took := time.Since(out.begin)
 	record := crashtest.NewRecord(target, f.Config, result)
@@ -148,6 +158,7 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	if err := f.keep(cmd, f.artifacts, record); err != nil {
 		return err
 	}
+	out.never(never)
 	out.summary(result, took, last)
 	return exitOf(result)
 }
