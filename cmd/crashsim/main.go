@@ -111,7 +111,9 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand())
 	root.AddCommand(verifyCommand(), repairCommand())
-	root.AddCommand(auditCommand())
+	root.AddCommand(auditCommand(), manCommand())
+	root.AddCommand(topics()...)
+	complete(root)
 	root.AddCommand(litmusCommand())
 	return root
 }
