@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // childVariable makes the test binary be crashsim: what only a process of its own
@@ -24,7 +26,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"crashsim": main})
 }
 
 // answer is what a command line came to.

@@ -26,6 +26,8 @@ workloads of one operation.
 
 Exit codes: 0 as expected; 1 an expectation fails; 2 a file is wrong;
 4 inconclusive: there were too many disks to judge an expectation.`,
+		Example: `  crashsim litmus --model posix,ext4-ordered rename.litmus
+  crashsim litmus`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			tests, err := litmusTests(files)
 			if err != nil {

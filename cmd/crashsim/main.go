@@ -102,6 +102,8 @@ Without a command it does "crashsim run store".
 Exit codes: 0 passed; 1 a bug was found, or damage; 2 wrong usage; 3 the harness broke, or a
 replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 130 interrupted.`,
+		Example: `  crashsim
+  crashsim --ops 3`,
 		Args:          targetOnly,
 		RunE:          run.RunE,
 		SilenceUsage:  true,

@@ -33,7 +33,7 @@ func newOutput(out, errOut io.Writer, asJSON bool) *output {
 	if asJSON {
 		o.json = json.NewEncoder(out)
 		o.json.SetEscapeHTML(false)
-	} else if f, ok := errOut.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	} else if f, ok := errOut.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		o.tty = f
 	}
 	return o
@@ -86,7 +86,7 @@ func (o *output) progress(p crashtest.Progress) {
 	case o.tty != nil:
 		if p.Phase != o.phase {
 			o.endProgress()
-			o.bar = progressbar.NewOptions(p.Total, progressbar.OptionSetWriter(o.tty), progressbar.OptionClearOnFinish(),
+			o.bar = progressbar.NewOptions(p.Total, progressbar.OptionSetWriter(o.tty), progressbar.OptionClearOnFinish(), progressbar.OptionSetTheme(progressbar.ThemeASCII),
 				progressbar.OptionSetWidth(24), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false))
 		}
 		o.bar.Describe(fmt.Sprintf("%s, %s disks", p.Phase, thousands(p.Unique)))

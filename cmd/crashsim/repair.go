@@ -19,7 +19,7 @@ interrupted, run it again.
 
 Exit codes: 0 the store is healthy now; 1 some of it is left as it is, since repair
 must not touch it; 2 wrong usage, no store there, or it is in use; 130 interrupted.`,
-		Example: "  crashsim repair /var/lib/worker-runtime",
+		Example: "  crashsim repair worker-runtime",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			disk, err := openStoreFolder(args[0])

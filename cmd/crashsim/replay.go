@@ -120,6 +120,9 @@ func listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "list targets and persistence models",
+		Long: `List shows the stores that can be explored and the persistence models that they can
+be explored under. crashsim help models says more of these.`,
+		Example: "  crashsim list",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()

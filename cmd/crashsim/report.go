@@ -75,6 +75,7 @@ func readDoc(path string) (*report.Doc, error) {
 		if err != nil {
 			return nil, err
 		}
+		f.FindingNote = noteOf(path)
 		d.Findings = []report.Finding{*f}
 		return d, nil
 	}
@@ -97,6 +98,19 @@ func readDoc(path string) (*report.Doc, error) {
 		d.Findings = append(d.Findings, *f)
 	}
 	return d, nil
+}
+
+// noteOf finds what the record beside a case says of it, if there is one.
+func noteOf(path string) crashtest.FindingNote {
+	if r, err := readRecord(filepath.Dir(path)); err == nil {
+		for _, note := range r.Findings {
+			if note.Case == filepath.Base(path) {
+				note.Number = 0 // it stands alone here
+				return note
+			}
+		}
+	}
+	return crashtest.FindingNote{}
 }
 
 // readFinding reads a case and carries it out. One that cannot be is shown as it

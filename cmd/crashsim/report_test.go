@@ -37,7 +37,14 @@ func TestReportOfACase(t *testing.T) {
 			t.Errorf("%s: exit %d: %s%s", output, a.code, a.out, a.err)
 		}
 	}
+	r, err := readRecord("found")
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := crashsim(t, "report", cases[0])
+	if b := r.Findings[0].Barrier; b == "" || !strings.Contains(a.out, b) {
+		t.Errorf("the change that removes it (%q) is in the record and not in\n%s", b, a.out)
+	}
 	if a.out != readFile(t, "out.txt") {
 		t.Errorf("on standard output another text than in a file:\n%s", a.out)
 	}

@@ -40,7 +40,7 @@ could leave at each moment of it, recovers from each, crashes inside recovery
 included, and judges what comes back. What it finds is shrunk and written to the
 artifacts folder, one case file for each cause, beside run.json, the record of the
 run.`,
-		Example: `  crashsim run seedstore
+		Example: `  crashsim run seedstore --ops 4
   crashsim run store --seed 7 --ops 40`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -28,7 +28,7 @@ says so.
 
 Exit codes: 0 healthy; 1 damaged, or left by a crash for the next opening to mend;
 2 wrong usage, or no store there; 130 interrupted.`,
-		Example: "  crashsim verify /var/lib/worker-runtime",
+		Example: "  crashsim verify worker-runtime",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			disk, err := openStoreFolder(args[0])

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"strings"
@@ -16,12 +17,18 @@ const eventsFile = "runtimes/id-7274/events.jsonl"
 // makeStore makes a store with three events in a new folder.
 func makeStore(t *testing.T, dir string) {
 	t.Helper()
-	if err := os.Mkdir(dir, 0o777); err != nil {
+	if err := newStore(dir); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func newStore(dir string) error {
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		return err
 	}
 	disk, err := faultfs.OpenOS(dir)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	s, err := store.Open(disk, store.Options{RuntimeID: "rt"})
 	for id := uint64(1); id <= 3 && err == nil; id++ {
@@ -30,9 +37,7 @@ func makeStore(t *testing.T, dir string) {
 	if err == nil {
 		err = s.Close()
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	return errors.Join(err, disk.Close())
 }
 
 func TestVerifyAndRepair(t *testing.T) {
