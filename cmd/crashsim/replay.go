@@ -123,7 +123,7 @@ func listCommand() *cobra.Command {
 		Long: `List shows the stores that can be explored and the persistence models that they can
 be explored under. crashsim help models says more of these.`,
 		Example: "  crashsim list",
-		Args:  cobra.NoArgs,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
 			_, _ = fmt.Fprintln(out, "targets:")
