@@ -60,8 +60,9 @@ func record(t *crashtest.Target, h *Header, totals *Totals) *crashtest.Record {
 		Findings: []crashtest.FindingNote{}, NotSearched: notSearched(h, totals), Environment: crashtest.Here(),
 		Throughput: slices.Clone(totals.Samples),
 	}
-	for i := range r.Throughput {
-		r.Throughput[i].Rounds = totals.Samples[i].Rounds
+	r.Probes = []crashtest.Probe{{Name: "call sites of the store", Seen: totals.Sites()}, {Name: "ways of recovery behind them", Seen: totals.Branches()}}
+	for _, m := range h.Models {
+		r.Probes = append(r.Probes, crashtest.Probe{Name: "rounds under " + m, Seen: totals.Models[m]})
 	}
 	for _, f := range totals.Findings {
 		r.Findings = append(r.Findings, crashtest.FindingNote{
