@@ -40,8 +40,8 @@ func codeOf(err error) int {
 
 var (
 	passes       = stage{Name: "passes", Doc: "what passes", Args: []string{"run", "store", "--ops=2", "--depth=0"}}
-	fails        = stage{Name: "fails", Doc: "what fails", Args: []string{"run", "seedstore", "--ops=2"}}
-	failsAgain   = stage{Name: "again", Doc: "what fails under another model", Args: []string{"run", "seedstore", "--ops=2", "--model=ext4-ordered"}}
+	fails        = stage{Name: "fails", Doc: "what fails", Args: []string{"run", "seedstore", "--ops=1"}}
+	failsAgain   = stage{Name: "again", Doc: "what fails under another model", Args: []string{"run", "seedstore", "--ops=1", "--model=ext4-ordered"}}
 	inconclusive = stage{Name: "capped", Doc: "what is capped", Args: []string{"run", "store", "--ops=2", "--max-states=1"}}
 	breaks       = stage{Name: "breaks", Doc: "what does not work", Args: []string{"run", "nothing"}}
 	skipped      = stage{Name: "skipped", Doc: "what is not done", Skip: "there is a reason"}
