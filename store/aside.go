@@ -21,8 +21,12 @@ const CodeWorkerIgnored = "worker_snapshot_ignored"
 // setAside takes a folder without a readable snapshot out of the way: a copy of
 // it is made durable, then the diagnostic that tells of it, then the folder goes.
 // A crash in between leaves what is done over again, with the same result.
-func (s *Store) setAside(snapshot *RuntimeSnapshot, dir, why string) error {
-	if !s.isAside(snapshot, dir) {
+func (s *Store) setAside(dir, why string) error {
+	var snapshot RuntimeSnapshot
+	if _, err := readJSON(s.fsys, opOpen, s.runtimePath(), &snapshot); err != nil {
+		return err
+	}
+	if !s.isAside(&snapshot, dir) {
 		id := snapshot.NextDiagnosticID
 		for _, d := range snapshot.Diagnostics {
 			id = max(id, d.ID+1) // what an older one keeps under its id stays
@@ -30,17 +34,15 @@ func (s *Store) setAside(snapshot *RuntimeSnapshot, dir, why string) error {
 		if err := s.copyAside(dir, s.asidePath(id, dir)); err != nil {
 			return err
 		}
-		next := *snapshot
-		next.NextDiagnosticID = id + 1
-		next.Diagnostics = append(next.Diagnostics[:len(next.Diagnostics):len(next.Diagnostics)], s.asideDiagnostic(id, dir, why))
-		data, err := marshalRuntime(opOpen, next)
+		snapshot.NextDiagnosticID = id + 1
+		snapshot.Diagnostics = append(snapshot.Diagnostics, s.asideDiagnostic(id, dir, why))
+		data, err := marshalRuntime(opOpen, snapshot)
 		if err != nil {
 			return err
 		}
 		if err := s.writeSnapshot(opOpen, s.runtimePath(), data, s.events); err != nil {
 			return err
 		}
-		*snapshot = next
 	}
 	if err := s.removeAll(dir); err != nil {
 		return err

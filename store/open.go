@@ -119,7 +119,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	var snapshot RuntimeSnapshot
-	u, err := readJSON(s.fsys, opOpen, s.runtimePath(), &snapshot)
+	u, err := readHead(s.fsys, s.runtimePath(), &snapshot, "config_bundles")
 	if errors.Is(err, ErrMissing) {
 		return s.create()
 	}
@@ -144,7 +144,7 @@ func (s *Store) recover() error {
 	if err := s.syncDir(s.dir); err != nil {
 		return err
 	}
-	return s.recoverWorkers(&snapshot)
+	return s.recoverWorkers()
 }
 
 // create makes a new runtime, or goes on where that was interrupted.

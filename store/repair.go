@@ -212,8 +212,12 @@ func (r *repairer) tell(message string) {
 	if slices.ContainsFunc(s.Diagnostics, func(d Diagnostic) bool { return d.Code == CodeRepaired && d.Message == message }) {
 		return
 	}
-	s.Diagnostics = append(s.Diagnostics, Diagnostic{ID: s.NextDiagnosticID, Severity: "error", Code: CodeRepaired, Message: message})
-	s.NextDiagnosticID++
+	id := s.NextDiagnosticID
+	for _, d := range s.Diagnostics {
+		id = max(id, d.ID+1)
+	}
+	s.Diagnostics = append(s.Diagnostics, Diagnostic{ID: id, Severity: "error", Code: CodeRepaired, Message: message})
+	s.NextDiagnosticID = id + 1
 }
 
 // rebuild makes a snapshot with counters past all that has left a trace. A number
@@ -258,7 +262,7 @@ func (r *repairer) mendFolders() error {
 		case p.Kind != NoFolder:
 			continue
 		}
-		if err := r.s.setAside(&r.snapshot, what, p.Detail); err != nil {
+		if err := r.s.setAside(what, p.Detail); err != nil {
 			return err
 		}
 		r.did(&Problem{Path: what}, path.Join(r.s.dir, setAsideDir), "set aside")

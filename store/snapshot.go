@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -136,14 +137,39 @@ const badSum = "its checksum is not that of its content"
 
 // readJSON reads a snapshot. What is wrong with it is ErrMissing or ErrCorrupt.
 func readJSON(fsys faultfs.FS, op, name string, value any) (unsealed, error) {
+	data, err := readSnapshotFile(fsys, op, name)
+	if err != nil {
+		return unsealed{}, err
+	}
+	return parseJSON(op, name, data, value)
+}
+
+// readHead reads what opening has to know of a snapshot: if it is sealed, the
+// fields before one of them, and else all. Most of a snapshot is behind that.
+func readHead(fsys faultfs.FS, name string, value any, before string) (unsealed, error) {
+	data, err := readSnapshotFile(fsys, opOpen, name)
+	if err != nil {
+		return unsealed{}, err
+	}
+	u, ok := unseal(data)
+	// No string has a newline in it as such: this is the field's own.
+	head, _, found := bytes.Cut(data, []byte(",\n  \""+before+"\": "))
+	if !ok || !u.summed || !found {
+		return parseJSON(opOpen, name, data, value)
+	}
+	_, err = parseJSON(opOpen, name, append(head[:len(head):len(head)], objectEnd...), value)
+	return u, err
+}
+
+func readSnapshotFile(fsys faultfs.FS, op, name string) ([]byte, error) {
 	data, err := faultfs.ReadFile(fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return unsealed{}, &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
+		return nil, &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
 	case err != nil:
-		return unsealed{}, ioError(op, name, err)
+		return nil, ioError(op, name, err)
 	}
-	return parseJSON(op, name, data, value)
+	return data, nil
 }
 
 func parseJSON(op, name string, data []byte, value any) (unsealed, error) {

@@ -44,7 +44,7 @@ func (s *Store) fillWorker(op string, w *worker, snapshot []byte) (err error) {
 }
 
 // recoverWorkers opens every worker, and sets aside what is none.
-func (s *Store) recoverWorkers(snapshot *RuntimeSnapshot) error {
+func (s *Store) recoverWorkers() error {
 	list, err := s.fsys.ReadDir(s.workersPath())
 	if err != nil {
 		return s.missingWorkers(err)
@@ -59,7 +59,7 @@ func (s *Store) recoverWorkers(snapshot *RuntimeSnapshot) error {
 			return err
 		}
 		if why != "" {
-			if err := s.setAside(snapshot, dir, why); err != nil {
+			if err := s.setAside(dir, why); err != nil {
 				return err
 			}
 		}
@@ -78,7 +78,7 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	}
 	w := &worker{dir: dir}
 	var snapshot WorkerSnapshot
-	u, err := readJSON(s.fsys, opOpen, w.snapshotPath(), &snapshot)
+	u, err := readHead(s.fsys, w.snapshotPath(), &snapshot, "request")
 	switch {
 	case errors.Is(err, ErrMissing):
 		return "no " + workerFile, nil
