@@ -148,6 +148,7 @@ func statusJSON(st *soak.Status) any {
 		Capped    int                `json:"capped"`
 		Sites     int                `json:"sites"`
 		Branches  int                `json:"branches"`
+		Probes    int                `json:"probes"`
 		Memory    int64              `json:"memory_bytes"`
 		Limit     int64              `json:"memory_limit_bytes"`
 		Done      bool               `json:"done"`
@@ -156,7 +157,7 @@ func statusJSON(st *soak.Status) any {
 		Samples   []crashtest.Sample `json:"samples"`
 	}{
 		st.Target, st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries, st.Capped,
-		st.Sites, st.Branches, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
+		st.Sites, st.Branches, st.Probes, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
 	}
 	for _, f := range st.Findings {
 		out.Findings = append(out.Findings, finding{f.Number, string(f.Case.Kind), f.Sentence, f.Round, f.Rounds, f.Seen})
@@ -189,6 +190,7 @@ func (m *soakMetrics) Collect(ch chan<- prometheus.Metric) {
 		{"findings", "Causes of failure that were found.", prometheus.GaugeValue, float64(len(st.Findings))},
 		{"sites", "Places in the store that changed the disk or synced it.", prometheus.GaugeValue, float64(st.Sites)},
 		{"branches", "Ways that recoveries went behind a crash at a site.", prometheus.GaugeValue, float64(st.Branches)},
+		{"probes", "What crashes took back, with what recovery did about it.", prometheus.GaugeValue, float64(st.Probes)},
 		{"memory_bytes", "Memory that the process has for Go.", prometheus.GaugeValue, float64(st.Memory)},
 		{"elapsed_seconds", "Time that the soak went on, over all its lives.", prometheus.GaugeValue, st.Elapsed.Seconds()},
 	} {
