@@ -2,6 +2,10 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -229,4 +233,135 @@ func TestRepairLocked(t *testing.T) {
 	if len(repair(t, sim)) == 0 {
 		t.Fatal("nothing was done")
 	}
+}
+
+// wreckFile damages a file in one of many ways.
+func wreckFile(t testing.TB, r *rand.Rand, sim *faultfs.Sim, name string) {
+	t.Helper()
+	data := readFile(t, sim, name)
+	at, n := 0, 1+r.IntN(700)
+	if len(data) > 0 {
+		at = r.IntN(len(data))
+	}
+	end := min(len(data), at+n)
+	switch r.IntN(8) {
+	case 0:
+		must(t, sim.Remove(name))
+		return
+	case 1:
+		data = data[:at]
+	case 2:
+		clear(data[at:end])
+	case 3: // a part is there twice
+		data = slices.Concat(data[:end], data[at:end], data[end:])
+	case 4: // a part is gone
+		data = slices.Concat(data[:at], data[end:])
+	case 5:
+		for i := at; i < end; i++ {
+			data[i] = byte(r.Uint32())
+		}
+	case 6:
+		data = append(data, make([]byte, n)...)
+	default:
+		for range 1 + r.IntN(4) {
+			if len(data) > 0 {
+				data[r.IntN(len(data))] ^= 1 << r.IntN(8)
+			}
+		}
+	}
+	writeFile(t, sim, name, data)
+}
+
+// Whatever is wrong with however many files: Verify agrees with what opening says,
+// and after a repair the store is healthy, opens, and has no record that was not
+// there before.
+func TestRepairWrecks(t *testing.T) {
+	n := 1000
+	if testing.Short() {
+		n = 300
+	}
+	seed := seed(t)
+	verdicts := map[store.Verdict]int{}
+	for i := range n {
+		r := random(seed, i)
+		sim, s := filled(t, 4)
+		must(t, s.WriteWorkerSnapshot(workerSnapshot("x", "")))
+		must(t, s.AppendTranscriptEntry(entry("x", 1, strings.Repeat("long", 300))))
+		must(t, s.WriteRuntimeSnapshot(fullRuntime()))
+		must(t, s.AppendEvent(event(5, strings.Repeat("long", 300))))
+		if r.IntN(2) == 0 {
+			must(t, s.Close())
+		}
+		sim = sim.Fork()
+		truth := records(opened(t, sim.Fork()))
+		var files []string
+		for _, name := range list(t, sim) {
+			if !strings.HasSuffix(name, "/") {
+				files = append(files, name)
+			}
+		}
+		for range 1 + r.IntN(3) {
+			if name := files[r.IntN(len(files))]; !errors.Is(statOf(sim, name), fs.ErrNotExist) {
+				wreckFile(t, r, sim, name)
+			}
+		}
+		whole := !slices.ContainsFunc(files, func(name string) bool { return statOf(sim, name) != nil })
+		if err := checkWreck(t, sim, truth, whole, verdicts); err != nil {
+			t.Fatalf("wreck %d: %v", i, err)
+		}
+	}
+	t.Logf("%v", verdicts)
+}
+
+func statOf(sim *faultfs.Sim, name string) error {
+	_, err := sim.Stat(name)
+	return err
+}
+
+// checkWreck wants a wreck to be told of, and mended. whole says that no file is
+// gone: opening makes a log of which nothing was noted anew, and need not tell.
+func checkWreck(t *testing.T, sim *faultfs.Sim, truth []string, whole bool, verdicts map[store.Verdict]int) error {
+	verdict := verify(t, sim).Verdict()
+	verdicts[verdict]++
+	before := sim.Fork()
+	if s, err := store.Open(before, options()); err != nil {
+		if verdict != store.Damaged {
+			return fmt.Errorf("%s, and does not open: %w", verdict, err)
+		}
+	} else if state, err := s.Load(); verdict != store.Damaged && (err != nil || whole && before.Key() != sim.Key() && verdict == store.Healthy) {
+		return fmt.Errorf("%s, and opening has changed it, or it cannot be read: %w", verdict, err)
+	} else if err == nil {
+		if extra := more(records(state), truth); extra != "" {
+			return fmt.Errorf("%s: %q was handed out", verdict, extra)
+		}
+	}
+	if _, err := store.Repair(t.Context(), sim, nil); err != nil {
+		return err
+	}
+	h := verify(t, sim)
+	if h.Verdict() != store.Healthy {
+		return fmt.Errorf("after the repair: %+v", h)
+	}
+	s, err := store.Open(sim, options())
+	if err != nil {
+		return err
+	}
+	state, err := s.Load()
+	if err != nil {
+		return err
+	}
+	if extra := more(records(state), truth); extra != "" {
+		return fmt.Errorf("%q was handed out after the repair", extra)
+	}
+	return s.AppendEvent(event(100, ""))
+}
+
+// more gives what is in one list and not in another, or twice.
+func more(got, of []string) string {
+	for i, record := range got {
+		if !slices.Contains(of, record) || slices.Contains(got[:i], record) {
+			return record
+		}
+	}
+	return ""
 }
