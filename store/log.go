@@ -80,6 +80,9 @@ func openLog(fsys faultfs.FS, op, path, key string, noted int64) (*log, error) {
 	if err := l.mend(f, lines.size); err != nil {
 		return nil, ioError(op, path, err)
 	}
+	if err := l.rewriteLast(f); err != nil {
+		return nil, ioError(op, path, err)
+	}
 	// What was read is about to be shown: a process before us may have been
 	// killed before it synced it.
 	if err := f.Sync(); err != nil {
@@ -134,6 +137,22 @@ func (l *log) mend(f faultfs.File, size int64) error {
 		l.size++
 	}
 	return nil
+}
+
+// rewriteLast writes the last line over again, where nothing says that it was
+// acknowledged. Its sync may have failed: then the system has it in memory and may
+// take it for stored, and no later sync stores it (Rebello et al., USENIX ATC '20).
+func (l *log) rewriteLast(f faultfs.File) error {
+	if l.lines == 0 || l.size <= l.noted {
+		return nil
+	}
+	off := l.index.at(l.lines - 1).off
+	data := make([]byte, l.size-off)
+	if _, err := f.ReadAt(data, off); err != nil {
+		return err
+	}
+	n, err := f.WriteAt(data, off)
+	return written(n, len(data), err)
 }
 
 // errLeft says that a failed append may have left something in the file.
