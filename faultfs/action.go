@@ -150,6 +150,9 @@ func (a Action) Lies() bool {
 	switch a.Deed {
 	case Lost, Misdirect, Stale:
 		return true
+	case FailSync:
+		mode, _ := SyncFailureNamed(a.Mode)
+		return mode.Late
 	case Short, TornHead, TornTail:
 		return a.Errno == 0 && a.Deed != Short
 	}
@@ -192,7 +195,7 @@ func Applicable(c *Call) []Action {
 		for _, n := range shortLengths(len(c.Data)) {
 			list = append(list, Action{Deed: Short, N: n}, Action{Deed: Short, N: n, Errno: syscall.ENOSPC})
 		}
-		if len(c.Data) > 1 {
+		if tears(c) {
 			list = append(list, Action{Deed: TornHead, Errno: syscall.EIO}, Action{Deed: TornTail, Errno: syscall.EIO})
 		}
 		list = append(list, Action{Deed: Room}, Action{Deed: Room, N: int64(len(c.Data) / 2)})
@@ -212,6 +215,15 @@ func Applicable(c *Call) []Action {
 		list = append(list, Action{Deed: Lost}, Action{Deed: ReadOnly, Errno: syscall.EIO}, Action{Deed: Shutdown})
 	}
 	return append(list, Action{Deed: Delay, Delay: time.Minute})
+}
+
+// tears tells whether a write goes over a sector's boundary: what is within one
+// sector no disk tears. Where the handle's own offset is is not known.
+func tears(c *Call) bool {
+	if c.Off == AtHandle {
+		return len(c.Data) > sectorSize
+	}
+	return c.Off/sectorSize != (c.Off+int64(len(c.Data))-1)/sectorSize
 }
 
 // shortLengths are the length classes that a write of so many bytes has.
