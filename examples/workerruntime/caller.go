@@ -37,7 +37,9 @@ type caller[S runtimeStore] struct {
 	lastEvent uint64
 	workers   [realWorks]*workerMemory // nil: there is none; never changed in place
 	stale     bool                     // an operation failed: it may have taken effect
+	failed    operation                // that one
 	loaded    *store.State             // what Load gave, where nothing was asked since
+	seen      *store.State             // what State was made of last
 }
 
 type workerMemory struct {
@@ -81,10 +83,10 @@ func (c *caller[S]) adopt(state store.State) {
 }
 
 // apply carries out an operation. After one that failed, the next loads the state
-// first.
+// first, unless it is the same one: that is tried again as it was, ids and all.
 func (c *caller[S]) apply(o operation) (string, error) {
 	c.loaded = nil
-	if c.stale {
+	if c.stale && o != c.failed {
 		state, err := c.store.Load()
 		if err != nil {
 			return "", err
@@ -93,12 +95,13 @@ func (c *caller[S]) apply(o operation) (string, error) {
 	}
 	result, err := c.carryOut(o)
 	if err == nil {
+		c.stale = false
 		return result, nil
 	}
 	if kind := refusal(err); kind != "" {
 		return "refused: " + kind, nil
 	}
-	c.stale = true
+	c.stale, c.failed = true, o
 	return "", err
 }
 

@@ -69,7 +69,7 @@ func states[S runtimeStore](callers []*caller[S]) ([]byte, error) {
 			}
 			state = &now
 		}
-		p.rt = c.rt
+		p.rt, c.seen = c.rt, state
 		p.state(state)
 	}
 	return p.b, nil

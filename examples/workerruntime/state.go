@@ -32,8 +32,9 @@ func (p *printer) state(s *store.State) {
 	p.add(" schema ").number(uint64(r.SchemaVersion)).add(" backend ").word(r.Backend)
 	p.add(" limits ").signed(r.Limits.MaxEventBatchItems).add(" ").signed(r.Limits.MaxTranscriptProjectionItems).line()
 	ignored := uint64(count(r.Diagnostics, func(d store.Diagnostic) bool { return d.Code == ignoredWorker }))
-	p.add("  next worker ").number(r.NextWorkerSequence).add(" event ").number(r.NextEventID)
-	p.add(" diagnostic ").number(r.NextDiagnosticID - ignored).line()
+	p.add("  next worker ").number(r.NextWorkerSequence).line()
+	p.add("  next event ").number(r.NextEventID).line()
+	p.add("  next diagnostic ").number(r.NextDiagnosticID - ignored).line()
 	for _, key := range sortedKeys(r.ConfigBundles) {
 		p.bundle(key, r.ConfigBundles[key])
 	}
@@ -71,7 +72,8 @@ func (p *printer) worker(w *store.Worker) {
 	s := &w.Snapshot
 	p.add("  worker ").id(s.WorkerID).add(" ref ").ref(&s.WorkerRef).add(" ").word(s.Status)
 	p.add(" schema ").number(uint64(s.SchemaVersion)).add(" last event ").number(s.LastEventID)
-	p.add(" next entry ").number(s.NextTranscriptSequence).line()
+	p.line()
+	p.add("    next entry ").number(s.NextTranscriptSequence).line()
 	q := &s.Request
 	p.add("    asked ").word(q.Intent.Kind).add(" objective ").optional(q.Intent.Objective)
 	p.add(" role ").optional(q.Intent.Role).add(" purpose ").optional(q.Intent.Purpose).line()

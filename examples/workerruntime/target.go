@@ -22,7 +22,7 @@ func Targets() []crashtest.Target {
 
 func target(name, doc string, n int, open func(faultfs.FS, int) (crashtest.Store, error), generate func(crashtest.Chooser, int) []string) crashtest.Target {
 	return crashtest.Target{
-		Name: name, Doc: doc, Generate: generate, Probes: probes, Idempotent: true,
+		Name: name, Doc: doc, Generate: generate, Probes: probes, Idempotent: true, Reports: reports,
 		Open:  func(fsys faultfs.FS) (crashtest.Store, error) { return open(fsys, n) },
 		Model: func() crashtest.Model { return newModel(n) },
 		Check: func(op string) error { return check(op, n) },
@@ -97,6 +97,29 @@ func (p *process[S]) Apply(op string) (string, error) { return apply(p.callers, 
 func (p *process[S]) State() (string, error) {
 	text, err := states(p.callers)
 	return string(text), err
+}
+
+// Noticed implements [crashtest.Noticer].
+func (p *process[S]) Noticed() (list []string) {
+	for _, c := range p.callers {
+		if c.seen == nil {
+			continue
+		}
+		for _, d := range c.seen.Snapshot.Diagnostics {
+			if d.Code == ignoredWorker {
+				list = append(list, d.Message)
+			}
+		}
+	}
+	return list
+}
+
+// reports tells whether an error that comes of a fault is of the kind that says so.
+func reports(err, _ error) string {
+	if errors.Is(err, store.ErrIO) || errors.Is(err, store.ErrFailed) {
+		return ""
+	}
+	return "neither an I/O error nor a refusal after one"
 }
 
 func (p *process[S]) Close() error {
