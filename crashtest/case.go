@@ -27,6 +27,10 @@ import (
 //
 //	the report, as it was printed
 //
+// A case with faults has a "plan" as [faultfs.ParsePlan] reads it, says in which
+// life it "strikes" (workload, or recovery: the first), and "after: goes on" where
+// what it made fail was not asked for again.
+//
 // There is one "op" for each operation of the workload, and one "crash" for each
 // crash ("workload", "recovery" or "probes"; "kill" where it is the process that
 // ends; "at end" is the end of that life), with its "lost" effects below it. Op
@@ -41,6 +45,9 @@ type Case struct {
 	Scenario Scenario
 	Report   string
 }
+
+// goesOn is said of a caller who does not repeat what a fault made fail.
+const goesOn = "goes on"
 
 const caseVersion = "crashsim case 1"
 
@@ -100,6 +107,12 @@ func (c *Case) MarshalText() ([]byte, error) {
 	for _, op := range c.Scenario.Ops {
 		fmt.Fprintf(&b, "op: %s\n", op)
 	}
+	if sc := &c.Scenario; sc.Plan != "" {
+		fmt.Fprintf(&b, "plan: %s\nstrikes: %s\n", sc.Plan, sc.Strikes)
+		if sc.GoesOn {
+			b.WriteString("after: " + goesOn + "\n")
+		}
+	}
 	for _, crash := range c.Scenario.Crashes {
 		at := strconv.Itoa(crash.At)
 		if crash.At == AtEnd {
@@ -157,6 +170,14 @@ func (c *Case) UnmarshalText(text []byte) error {
 
 // check refuses lives in an order in which there are none.
 func (sc *Scenario) check() error {
+	switch {
+	case (sc.Plan == "") != (sc.Strikes == "") || sc.Plan == "" && sc.GoesOn:
+		return errors.New("a plan needs the life that it strikes in, and \"after\" needs a plan")
+	case sc.Strikes == InProbes:
+		return errors.New("a plan strikes in the workload or in recovery")
+	case sc.Strikes == InRecovery && len(sc.Crashes) == 0:
+		return errors.New("a plan strikes in a recovery, and there is no crash before it")
+	}
 	for i, crash := range sc.Crashes {
 		if (crash.In == InWorkload) != (i == 0) {
 			return fmt.Errorf("crash %d is in the %s: the first is in the workload, and none after it", i+1, crash.In)
@@ -187,6 +208,18 @@ func (c *Case) field(key, value string) (err error) {
 		}
 	case "op":
 		sc.Ops = append(sc.Ops, value)
+	case "plan":
+		var plan faultfs.Plan
+		if plan, err = faultfs.ParsePlan(value); err == nil && len(plan) == 0 {
+			err = errors.New("a plan of no faults")
+		}
+		sc.Plan = value
+	case "strikes":
+		sc.Strikes, err = parseLife(value)
+	case "after":
+		if sc.GoesOn = value == goesOn; !sc.GoesOn {
+			err = fmt.Errorf("%q is not %q", value, goesOn)
+		}
 	case "crash":
 		var crash Crash
 		crash, err = parseCrash(value)

@@ -74,6 +74,9 @@ func (s *session) begin(m faultfs.Model) *progress {
 	if s.states != nil {
 		p.right = s.states[:1]
 	}
+	if s.right != nil {
+		p.right = s.right[-1]
+	}
 	return p
 }
 
@@ -82,8 +85,14 @@ func (p *progress) cut() cutPoint { return cutPoint{p.walk.Cut(), p.right, p.op}
 // next goes over one operation. What has begun may be there or not; what is
 // acknowledged has to be; what has failed may be there for good.
 func (p *progress) next() {
-	op := p.walk.Peek()
+	op, at := p.walk.Peek(), p.walk.Pos()
 	p.walk.Next()
+	if p.session.right != nil {
+		if right, ok := p.session.right[at]; ok {
+			p.right, p.op = right, op.Index
+		}
+		return
+	}
 	switch op.Kind {
 	case faultfs.MarkBegin:
 		p.op = op.Index

@@ -63,12 +63,13 @@ type visit struct {
 	tried  bool // and whether that was with probes
 	probed bool // as a final disk
 
-	state  stateID // that recovery showed
-	failed *Failure
-	final  *visit // the disk after recovery
-	last   site   // what recovery did last
-	way    uint64 // that recovery went, see wayOf
-	branch uint64 // see Coverage
+	state   stateID // that recovery showed
+	noticed string
+	failed  *Failure
+	final   *visit // the disk after recovery
+	last    site   // what recovery did last
+	way     uint64 // that recovery went, see wayOf
+	branch  uint64 // see Coverage
 
 	crashes []branch // in the recovery, or after it
 
@@ -83,7 +84,7 @@ type visit struct {
 
 // keep takes over what a recovery came to.
 func (v *visit) keep(s *session, final *visit) {
-	v.failed, v.state, v.last, v.way = s.failed, s.shown, s.lastSite(s.trace.Len()), wayOf(s.trace)
+	v.failed, v.state, v.noticed, v.last, v.way = s.failed, s.shown, s.noticed, s.lastSite(s.trace.Len()), wayOf(s.trace)
 	v.branch, v.final = branchOf(s.trace), final
 	remember(v.branch, s.trace)
 }

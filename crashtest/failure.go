@@ -19,9 +19,21 @@ const (
 	WrongAnswer Kind = "an operation gives a wrong answer"
 )
 
+// Those that only faults bring out.
+const (
+	Misreported Kind = "an error is reported as something else"
+	Unnamed     Kind = "damage is met, and not named"
+	HandedOut   Kind = "damage is handed out as good data"
+	Disagrees   Kind = "the running store and the reopened one do not agree"
+	Stuck       Kind = "the store does not work again after a fault"
+	LeftOpen    Kind = "a file is left open"
+	LeftRunning Kind = "a goroutine is left running"
+)
+
 func (k Kind) known() bool {
 	switch k {
-	case Refused, Unreadable, Panicked, Endless, Lost, WrongState, Forgotten, Unstable, OpFailed, WrongAnswer:
+	case Refused, Unreadable, Panicked, Endless, Lost, WrongState, Forgotten, Unstable, OpFailed, WrongAnswer,
+		Misreported, Unnamed, HandedOut, Disagrees, Stuck, LeftOpen, LeftRunning:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -41,7 +42,12 @@ func (list answers[T]) find(q question) (found T, ok bool) {
 	return found, false
 }
 
-func ask(allowed []stateID, level int) question {
+// question stands for a set of more than two states by one that is of no store.
+func (o *oracle) question(allowed []stateID, level int) question {
+	if len(allowed) > 2 {
+		set := o.in.id(fmt.Sprint("one of ", allowed))
+		return question{from: set, to: set, level: level}
+	}
 	return question{from: allowed[0], to: allowed[len(allowed)-1], level: level}
 }
 
@@ -72,7 +78,7 @@ func (v *verdict) behind(c Crash) *verdict {
 // inside it; that keeps what it showed through a crash at its end; to which a
 // second one adds nothing; and from which the store can be used again.
 func (o *oracle) judge(v *visit, allowed []stateID, level int) *verdict {
-	q := ask(allowed, level)
+	q := o.question(allowed, level)
 	found, ok := v.judged.find(q)
 	if !ok {
 		found = o.ask(v, allowed, level)
@@ -117,7 +123,7 @@ func (o *oracle) ask(v *visit, allowed []stateID, level int) *verdict {
 
 // crash judges what a crash in a recovery leaves.
 func (o *oracle) crash(b *branch, shown stateID, allowed []stateID, level int) *verdict {
-	q := ask(allowed, level)
+	q := o.question(allowed, level)
 	if b.after {
 		q = question{shown, shown, shown, level}
 	}

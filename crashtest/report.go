@@ -37,6 +37,10 @@ func (p *play) tellLife(b *strings.Builder, sc *Scenario, i int, life *session) 
 	if i < len(sc.Crashes) {
 		kind = sc.Crashes[i].In
 	}
+	if life.right != nil {
+		p.tellFaults(b, sc, i, life)
+		return
+	}
 	if kind == InRecovery {
 		b.WriteString("  the store is opened on what is left")
 		if life.failed == nil && i+1 < len(p.lives) {
@@ -80,9 +84,9 @@ func (s *session) answers(at int) (begun, answered int) {
 	for i := range at {
 		switch s.trace.Op(i).Kind {
 		case faultfs.MarkBegin:
-			begun++
+			begun = s.trace.Op(i).Index + 1
 		case faultfs.MarkAck, faultfs.MarkFail:
-			answered++
+			answered = s.trace.Op(i).Index + 1
 		}
 	}
 	return begun, answered

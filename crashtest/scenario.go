@@ -35,7 +35,15 @@ type Crash struct {
 // Scenario is everything that leads to a failure. It repeats it exactly, without
 // a search.
 type Scenario struct {
-	Ops     []string
+	Ops []string
+
+	// Plan is the text of the faults that strike in the life Strikes, the workload or
+	// the first recovery; there are none where it is empty. GoesOn says that what has
+	// failed by them is not asked for once more.
+	Plan    string
+	Strikes Life
+	GoesOn  bool
+
 	Crashes []Crash
 	Last    Life // in which the failure shows
 }
@@ -56,6 +64,8 @@ type play struct {
 	whole   bool            // and has left: nothing was cut short or lost
 	before  faultfs.Key     // the last life, if whole
 	failure *Failure        // nil: it went well
+
+	faults *faultPlay // nil: there are none
 }
 
 // ErrDiverged says that a scenario does not fit what the store does now.
@@ -63,14 +73,22 @@ var ErrDiverged = errors.New("the store asks other things of its disk than it di
 
 // play carries out a scenario.
 func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
-	p := t.begin(m, sc.Ops, sc.Last == InWorkload)
+	p, err := t.beginScenario(m, sc)
+	if err != nil {
+		return nil, err
+	}
 	for i, crash := range sc.Crashes {
 		next := sc.Last
 		if i+1 < len(sc.Crashes) {
 			next = sc.Crashes[i+1].In
 		}
+		var sim *faultfs.Sim
 		sim, err := p.crash(crash)
-		if err == nil {
+		switch {
+		case err != nil:
+		case i == 0 && sc.Plan != "" && sc.Strikes == InRecovery:
+			err = p.sufferRecovery(sim)
+		default:
 			err = p.live(next, sim)
 		}
 		if err != nil {
@@ -79,6 +97,36 @@ func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
 	}
 	p.judge(sc.Last)
 	return p, nil
+}
+
+func (t *Target) beginScenario(m faultfs.Model, sc *Scenario) (*play, error) {
+	if sc.Plan == "" || sc.Strikes == InRecovery {
+		p := t.begin(m, sc.Ops, sc.Last == InWorkload)
+		if sc.Plan == "" {
+			return p, nil
+		}
+		return p, p.faulty(sc)
+	}
+	p := &play{target: t, model: m, in: newInterner()}
+	if err := p.faulty(sc); err != nil {
+		return nil, err
+	}
+	p.suffer(faultfs.NewSim(), refSet{p.faults.begin.ref.state(t.Model())}, sc.Ops)
+	return p, nil
+}
+
+// sufferRecovery recovers from a disk on which faults strike.
+func (p *play) sufferRecovery(sim *faultfs.Sim) error {
+	var set refSet
+	for _, id := range p.allowed {
+		m := p.reference(id)
+		if m == nil {
+			return ErrDiverged
+		}
+		set = append(set, p.faults.begin.ref.state(m))
+	}
+	p.suffer(sim, set, nil)
+	return nil
 }
 
 // begin carries out a workload.
@@ -126,6 +174,10 @@ func (p *play) reference(id stateID) Model {
 func (p *play) judge(last Life) {
 	life := p.life()
 	switch {
+	case life.right != nil:
+		p.failure = life.failed
+	case p.faults != nil && p.faults.life != nil && p.faults.life.trust != exact:
+		p.judgeLeft()
 	case life.failed != nil:
 		p.failure = life.failed
 	case len(p.cuts) == 0 || last == InProbes:
@@ -186,7 +238,7 @@ func (p *play) ended(c Crash, cut *faultfs.Cut, lost lossSet, right []stateID) {
 	p.cuts, p.lost = append(p.cuts, cut), append(p.lost, effects)
 	p.whole = false
 	switch {
-	case c.In != InRecovery:
+	case c.In != InRecovery || life.right != nil:
 		p.allowed, p.shown, p.order = right, false, places(life.states)
 	case life.failed == nil && (c.At == AtEnd || c.At >= life.shownPos):
 		p.allowed, p.shown = []stateID{life.shown}, true

@@ -25,6 +25,9 @@ func (c *Case) Sentence(t *Target) string {
 }
 
 func (p *play) sentence(sc *Scenario) string {
+	if p.faults != nil {
+		return capital(string(p.failure.Kind)) + ", by " + brief(sc.Plan) + "."
+	}
 	text := p.subject(sc)
 	if why := p.because(sc); why != "" {
 		text += ": " + why
@@ -101,7 +104,7 @@ func (p *play) because(sc *Scenario) string {
 	at := -1
 	for i := range p.lost {
 		c := sc.Crashes[i]
-		if len(p.lost[i]) > 0 || (at < 0 || len(p.lost[at]) == 0) && (c.In != InRecovery || c.At != AtEnd) {
+		if len(p.lost[i]) > 0 || (at < 0 || len(p.lost[at]) == 0) && !(c.In == InRecovery && c.At == AtEnd) {
 			at = i
 		}
 	}

@@ -24,8 +24,15 @@ type session struct {
 	models []Model
 	states []stateID
 
+	// What is right after each mark, by its place in the trace, where that is not
+	// told by states: in a life with faults.
+	right map[int][]stateID
+	tales []tale
+
 	shown    stateID // by State, in a recovery
 	shownPos int     // how much of the trace was before that
+
+	noticed string // damage that the store has told of then
 
 	failed *Failure // what went wrong, nil if nothing
 	failOp int      // at which operation, -1 at opening
@@ -43,11 +50,18 @@ func (t *Target) recover(sim *faultfs.Sim, in *interner) *session {
 		if err != nil {
 			return &Failure{Kind: Unreadable, Detail: err.Error()}
 		}
-		s.shown, s.shownPos = in.id(text), sim.Trace().Len()
+		s.shown, s.shownPos, s.noticed = in.id(text), sim.Trace().Len(), noticed(store)
 		return closed(store)
 	})
 	s.trace = sim.Trace()
 	return s
+}
+
+func noticed(store Store) string {
+	if n, ok := store.(Noticer); ok {
+		return strings.Join(n.Noticed(), "\n")
+	}
+	return ""
 }
 
 func closed(store Store) *Failure {

@@ -17,6 +17,8 @@ type suspect struct {
 	scenario Scenario
 	failure  *Failure
 	seen     int // disks that failed in this way
+
+	strike string // what a fault struck first, "" where there is none
 }
 
 // Finding is a failure in its smallest form.
@@ -65,6 +67,14 @@ func (s *suspect) lost() (n int) {
 // before it lost, by the lines that had asked for it; where nothing was lost,
 // what the store says, or else what was done last.
 func (s *suspect) cause() string {
+	if s.strike != "" {
+		return string(s.failure.Kind) + " by a fault in " + s.strike
+	}
+	return s.plainCause()
+}
+
+// plainCause leaves out what a fault did.
+func (s *suspect) plainCause() string {
 	kind := string(s.failure.Kind)
 	if s.failure.Kind == Lost {
 		kind = string(WrongState) // which of the two it is depends on what else was done

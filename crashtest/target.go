@@ -36,6 +36,11 @@ type Target struct {
 	// Check, if not nil, tells what is wrong with the text of an operation, nil
 	// if nothing is. It is for workloads that people write.
 	Check func(op string) error
+
+	// Reports, if not nil, tells what is wrong with how an error reports its cause,
+	// which a fault on the disk was: "" if nothing is. That the cause can be found by
+	// errors.Is is asked of every store.
+	Reports func(err, cause error) string
 }
 
 // Reopen is the operation that every target has: the store is closed and opened
@@ -53,6 +58,12 @@ type Store interface {
 	State() (string, error)
 	// Close closes the store, and lets go of all that it holds on its FS.
 	Close() error
+}
+
+// Noticer is a [Store] that goes on where it meets damage, and says so.
+type Noticer interface {
+	// Noticed names what the store has found damaged, and leaves out of its state.
+	Noticed() []string
 }
 
 // Model is the reference: what a store that never fails would answer and hold.

@@ -170,24 +170,23 @@ func (o *output) rows(m *litmus.Moment) {
 			counts[i] = "too many"
 		}
 	}
-	line := func(cell func(i int) string, text string) {
-		text = "  " + text
-		cells := "   "
+	print := func(cell func(i int) string, text string) {
+		line := "   "
 		for i, count := range counts {
-			cells += fmt.Sprintf(" %*s", len(count), cell(i))
+			line += fmt.Sprintf(" %*s", len(count), cell(i))
 		}
-		o.printf("%s\n", strings.TrimRight(cells+text, " "))
+		o.printf("%s\n", strings.TrimRight(line+"  "+text, " "))
 	}
-	line(column, "")
+	print(column, "")
 	for _, row := range m.Rows {
-		line(func(i int) string {
+		print(func(i int) string {
 			if row.Allowed[i] {
 				return "x"
 			}
 			return "."
 		}, row.Disk)
 	}
-	line(func(i int) string { return counts[i] }, "disks")
+	print(func(i int) string { return counts[i] }, "disks")
 }
 
 func sameRows(a, b *litmus.Moment) bool {

@@ -117,6 +117,7 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.AddCommand(topics()...)
 	complete(root)
 	root.AddCommand(litmusCommand())
+	root.AddCommand(faultsCommand())
 	return root
 }
 

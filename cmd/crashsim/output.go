@@ -104,6 +104,10 @@ func (o *output) endProgress() {
 
 func (o *output) finding(n, of int, f *crashtest.Finding, mend *crashtest.Mend, path string) {
 	if o.json != nil {
+		how := ""
+		if mend != nil {
+			how = mend.String()
+		}
 		o.object(struct {
 			Type      string   `json:"type"`
 			Number    int      `json:"number"`
@@ -111,13 +115,17 @@ func (o *output) finding(n, of int, f *crashtest.Finding, mend *crashtest.Mend, 
 			Seen      int      `json:"seen"`
 			Ops       []string `json:"ops"`
 			Report    string   `json:"report"`
-			Mend      string   `json:"mend"`
+			Mend      string   `json:"mend,omitempty"`
 			Case      string   `json:"case"`
 			Reproduce string   `json:"reproduce"`
-		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, mend.String(), path, "crashsim replay " + path})
+		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, how, path, "crashsim replay " + path})
 		return
 	}
-	o.printf("FINDING %d of %d, seen %s: %s  to mend it: %s\n  case: %s\n\n", n, of, times(f.Seen), f.Report, mend, path)
+	o.printf("FINDING %d of %d, seen %s: %s", n, of, times(f.Seen), f.Report)
+	if mend != nil {
+		o.printf("  to mend it: %s\n", mend)
+	}
+	o.printf("  case: %s\n\n", path)
 }
 
 func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce string) {

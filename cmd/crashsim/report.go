@@ -120,15 +120,11 @@ func readFinding(path string) (*report.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tellCase(c, path), nil
-}
-
-func tellCase(c *crashtest.Case, path string) *report.Finding {
 	f := &report.Finding{File: path, Case: c}
 	t, err := targetOf(c)
 	if err != nil {
 		f.Why = "It is not carried out here, since this crashsim does not know it: " + err.Error() + "."
-		return f
+		return f, nil
 	}
 	f.Story, err = c.Tell(t)
 	switch {
@@ -137,5 +133,5 @@ func tellCase(c *crashtest.Case, path string) *report.Finding {
 	case err != nil:
 		f.Why = err.Error()
 	}
-	return f
+	return f, nil
 }
