@@ -90,10 +90,6 @@ var wide = look{width: 1200, height: 900}
 // itself, and to have complained of nothing.
 func open(t *testing.T, page string, l look) *tab {
 	t.Helper()
-	root, err := start()
-	if err != nil {
-		t.Fatalf("%v: the tests need chromium (Debian: apt-get install chromium); make browser sees to it", err)
-	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
 			http.NotFound(w, r)
@@ -103,11 +99,22 @@ func open(t *testing.T, page string, l look) *tab {
 		_, _ = w.Write([]byte(page))
 	}))
 	t.Cleanup(server.Close)
+	own := func(url string) bool { return url == server.URL+"/" || strings.HasPrefix(url, server.URL+"/#") }
+	return visit(t, server.URL+"/", l, own)
+}
+
+// visit shows what is at an address, and may ask for what is its own.
+func visit(t *testing.T, url string, l look, own func(url string) bool) *tab {
+	t.Helper()
+	root, err := start()
+	if err != nil {
+		t.Fatalf("%v: the tests need chromium (Debian: apt-get install chromium); make browser sees to it", err)
+	}
 	ctx, done := chromedp.NewContext(root)
 	t.Cleanup(done)
 	ctx, timeout := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(timeout)
-	b := &tab{t: t, ctx: ctx, url: server.URL + "/"}
+	b := &tab{t: t, ctx: ctx, url: url}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +127,7 @@ func open(t *testing.T, page string, l look) *tab {
 	command(b, runtime.Enable, cdp.Empty{})
 	for _, name := range []string{"clipboard-read", "clipboard-write"} {
 		_, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
-			Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted, Origin: server.URL})
+			Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted, Origin: strings.TrimSuffix(url, "/")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +140,7 @@ func open(t *testing.T, page string, l look) *tab {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, u := range b.requests {
-			if u != b.url && !strings.HasPrefix(u, b.url+"#") && !strings.HasPrefix(u, "data:") {
+			if !own(u) && !strings.HasPrefix(u, "data:") {
 				t.Errorf("the page asked for %s", u)
 			}
 		}

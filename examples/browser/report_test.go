@@ -211,9 +211,13 @@ func TestNarrowWindow(t *testing.T) {
 }
 
 const contrasts = `(() => {
+	const probe = document.body.appendChild(document.createElement("p"));
+	probe.style.backgroundColor = "Canvas";
+	const canvas = getComputedStyle(probe).backgroundColor.match(/[\d.]+/g).map(Number);
+	probe.remove();
 	const lum = c => { const v = c.map(x => { x /= 255; return x <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4; }); return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
 	const rgb = c => (c.match(/[\d.]+/g) || [0, 0, 0, 0]).map(Number);
-	const back = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+	const back = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return canvas; };
 	const bad = [];
 	for (const e of document.querySelectorAll("main *, footer *")) {
 		if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.checkVisibility()) continue;
