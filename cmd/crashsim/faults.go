@@ -39,7 +39,9 @@ later moment that matters; and the store is opened again. The same is done to
 recoveries, and with pairs of faults. What it finds is shrunk and written to the
 artifacts folder.
 
-With --fault only that plan is tried, such as 'fsync path=*.jsonl nth=3: EIO'.`,
+With --fault only that plan is tried.
+
+` + faultPlans,
 		Example: `  crashsim faults store
   crashsim faults seedstore --fault 'write path=events.jsonl nth=3: short=1 ENOSPC'`,
 		Args: cobra.MaximumNArgs(1),
@@ -52,6 +54,7 @@ With --fault only that plan is tried, such as 'fsync path=*.jsonl nth=3: EIO'.`,
 		},
 	}
 	f.searchFlags(cmd)
+	f.flag(cmd)
 	fl := cmd.Flags()
 	_ = fl.MarkHidden("depth") // a fault in recovery is tried in its place
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
@@ -99,6 +102,9 @@ func (f *faultFlags) runFaults(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.publisher.check(); err != nil {
+		return err
+	}
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return err
@@ -132,7 +138,7 @@ func (f *faultFlags) runFaults(cmd *cobra.Command, name string) error {
 		}
 		out.finding(i+1, len(result.Findings), finding, nil, path)
 	}
-	if err := writeRecord(f.artifacts, record); err != nil {
+	if err := f.keep(cmd, f.artifacts, record); err != nil {
 		return err
 	}
 	out.faults(result, record, took, last)

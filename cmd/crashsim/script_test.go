@@ -87,6 +87,17 @@ func commands(root *cobra.Command) func(yield func(*cobra.Command) bool) {
 	}
 }
 
+// No two commands or topics have one name, or the one hides the other.
+func TestNamesOfCommandsDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range rootCommand().Commands() {
+		if seen[c.Name()] {
+			t.Errorf("two are called %s", c.Name())
+		}
+		seen[c.Name()] = true
+	}
+}
+
 // A topic speaks of what there is.
 func TestTopics(t *testing.T) {
 	for _, c := range []struct{ topic, says string }{
@@ -97,7 +108,8 @@ func TestTopics(t *testing.T) {
 			t.Errorf("help %s: exit %d, no %q in\n%s%s", c.topic, a.code, c.says, a.out, a.err)
 		}
 	}
-	for line := range strings.Lines(crashsim(t, "help", "faults").out) {
+	text, _, _ := strings.Cut(crashsim(t, "help", "faults").out, "\nUsage:")
+	for line := range strings.Lines(text) {
 		if len(line) > 90 {
 			t.Errorf("too long for a terminal: %s", line)
 		}

@@ -13,7 +13,6 @@ import (
 func topics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "models", Short: "what a power cut may take, by file system", Long: modelsTopic()},
-		{Use: "faults", Short: "how a plan of faults is written", Long: faultsTopic},
 		{Use: "cases", Short: "the files in which findings are kept", Long: casesTopic},
 		{Use: "records", Short: "run.json, and what reads it", Long: recordsTopic},
 		{Use: "exit-codes", Short: "what scripts go by", Long: exitCodesTopic},
@@ -40,7 +39,8 @@ a finding can happen on a file system that you have.
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-const faultsTopic = `A plan of faults says which calls to the disk fail, and how. It is one line: faults
+// faultPlans is a part of the help of faults, which is a command, too.
+const faultPlans = `A plan of faults says which calls to the disk fail, and how. It is one line: faults
 parted by semicolons, each as conditions, a colon, and what happens:
 
     fsync path=*.jsonl nth=3: EIO
@@ -77,6 +77,8 @@ repository. crashsim replay carries it out, without a search.
     seed: 7                               of the run that found it
     depth: 2                              and its crashes inside recovery
     failure: the store refuses to open    what went wrong
+    plan: fsync nth=3: EIO                faults, where there are some: crashsim help
+    strikes: workload                     faults has the form; and when they strike
     op: event r1 runtime_started - 120    the workload, a line for each operation
     crash: workload at 14                 a crash: in workload, recovery or probes,
                                           after so many operations of the trace;
