@@ -31,6 +31,7 @@ import (
 // life it "strikes" (workload, or recovery: the first), and "after: goes on" where
 // what it made fail was not asked for again.
 //
+// A model that is not built in has its text in "rule" lines below its name.
 // There is one "op" for each operation of the workload, and one "crash" for each
 // crash ("workload", "recovery" or "probes"; "kill" where it is the process that
 // ends; "at end" is the end of that life), with its "lost" effects below it. Op
@@ -38,7 +39,8 @@ import (
 // a case that cannot be read is no case that passes.
 type Case struct {
 	Target   string
-	Model    string
+	Model    string // by its name
+	Rules    string // and by its text, where it is not built in: see [faultfs.ParseModel]
 	Seed     uint64 // of the run that found it
 	Depth    int    // of that run
 	Kind     Kind
@@ -56,6 +58,9 @@ const caseVersion = "crashsim case 1"
 func newCase(t *Target, cfg *Config, s *suspect) (*Case, error) {
 	c := &Case{Target: t.Name, Model: cfg.Model.Name, Seed: cfg.Seed, Depth: cfg.Depth,
 		Kind: s.failure.Kind, Scenario: s.scenario}
+	if _, ok := faultfs.ModelNamed(c.Model); !ok {
+		c.Rules = cfg.Model.Text()
+	}
 	p, err := c.Scenario.play(t, cfg.Model)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.failure.Kind, err)
@@ -72,9 +77,9 @@ func newCase(t *Target, cfg *Config, s *suspect) (*Case, error) {
 // have changed. The failure is nil where the store comes through. [ErrDiverged]
 // says that the scenario cannot be carried out any more.
 func (c *Case) Replay(t *Target) (string, *Failure, error) {
-	m, ok := faultfs.ModelNamed(c.Model)
-	if !ok {
-		return "", nil, fmt.Errorf("unknown model %q", c.Model)
+	m, err := c.Rule()
+	if err != nil {
+		return "", nil, err
 	}
 	p, err := c.Scenario.play(t, m)
 	if err != nil {
@@ -83,10 +88,22 @@ func (c *Case) Replay(t *Target) (string, *Failure, error) {
 	return p.report(&c.Scenario), p.failure, nil
 }
 
+// Rule gives the case's persistence model.
+func (c *Case) Rule() (faultfs.Model, error) {
+	if c.Rules != "" {
+		return faultfs.ParseModel(c.Rules)
+	}
+	m, ok := faultfs.ModelNamed(c.Model)
+	if !ok {
+		return m, fmt.Errorf("unknown model %q", c.Model)
+	}
+	return m, nil
+}
+
 // Check tells what in the case its target does not know.
 func (c *Case) Check(t *Target) error {
-	if _, ok := faultfs.ModelNamed(c.Model); !ok {
-		return fmt.Errorf("unknown model %q", c.Model)
+	if _, err := c.Rule(); err != nil {
+		return err
 	}
 	for _, op := range c.Scenario.Ops {
 		if op == Reopen || t.Check == nil {
@@ -102,8 +119,11 @@ func (c *Case) Check(t *Target) error {
 // MarshalText gives the text form.
 func (c *Case) MarshalText() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\ntarget: %s\nmodel: %s\nseed: %d\ndepth: %d\nfailure: %s\n",
-		caseVersion, c.Target, c.Model, c.Seed, c.Depth, c.Kind)
+	fmt.Fprintf(&b, "%s\ntarget: %s\nmodel: %s\n", caseVersion, c.Target, c.Model)
+	for line := range strings.Lines(c.Rules) {
+		fmt.Fprintf(&b, "rule: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	fmt.Fprintf(&b, "seed: %d\ndepth: %d\nfailure: %s\n", c.Seed, c.Depth, c.Kind)
 	for _, op := range c.Scenario.Ops {
 		fmt.Fprintf(&b, "op: %s\n", op)
 	}
@@ -154,7 +174,7 @@ func (c *Case) UnmarshalText(text []byte) error {
 		if !ok {
 			return fmt.Errorf("line %d: %q is not of the form \"name: value\"", i+2, line)
 		}
-		if seen[key] && key != "op" && key != "crash" && key != "lost" {
+		if seen[key] && key != "rule" && key != "op" && key != "crash" && key != "lost" {
 			return fmt.Errorf("line %d: a second %q", i+2, key)
 		}
 		seen[key] = true
@@ -164,6 +184,14 @@ func (c *Case) UnmarshalText(text []byte) error {
 	}
 	if c.Target == "" || c.Model == "" || c.Kind == "" || c.Scenario.Last == "" {
 		return errors.New("target, model, failure or last is missing")
+	}
+	if c.Rules != "" {
+		switch m, err := faultfs.ParseModel(c.Rules); {
+		case err != nil:
+			return fmt.Errorf("the rules of model %q: %w", c.Model, err)
+		case m.Name != c.Model:
+			return fmt.Errorf("the rules are of model %q, and the case is of %q", m.Name, c.Model)
+		}
 	}
 	return c.Scenario.check()
 }
@@ -196,6 +224,8 @@ func (c *Case) field(key, value string) (err error) {
 		c.Target = value
 	case "model":
 		c.Model = value
+	case "rule":
+		c.Rules += value + "\n"
 	case "seed":
 		c.Seed, err = strconv.ParseUint(value, 10, 64)
 	case "depth":

@@ -13,8 +13,8 @@ import (
 // store did, and what the crash before it had taken back. It carries the case out;
 // where the store does something else by now it is no more than the kind.
 func (c *Case) Sentence(t *Target) string {
-	m, ok := faultfs.ModelNamed(c.Model)
-	if !ok {
+	m, err := c.Rule()
+	if err != nil {
 		return capital(string(c.Kind)) + "."
 	}
 	p, err := c.Scenario.play(t, m)

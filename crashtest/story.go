@@ -109,9 +109,9 @@ func (s *Step) Fate() (f Fate) {
 // Tell carries a case out and tells what happens now. [ErrDiverged] says that it
 // cannot be carried out any more.
 func (c *Case) Tell(t *Target) (*Story, error) {
-	m, ok := faultfs.ModelNamed(c.Model)
-	if !ok {
-		return nil, fmt.Errorf("unknown model %q", c.Model)
+	m, err := c.Rule()
+	if err != nil {
+		return nil, err
 	}
 	p, err := c.Scenario.play(t, m)
 	if err != nil {
