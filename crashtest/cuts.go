@@ -60,6 +60,34 @@ func (s *session) recoveryCuts(m faultfs.Model) iter.Seq[*faultfs.Cut] {
 	}
 }
 
+// recoveryKills yields the moments after each operation of a recovery that leaves
+// something pending: with nothing pending a killed process leaves what a power cut
+// does.
+func (s *session) recoveryKills(m faultfs.Model) iter.Seq[*faultfs.Cut] {
+	return func(yield func(*faultfs.Cut) bool) {
+		w := s.trace.Walk(m)
+		for op := w.Peek(); op != nil; op = w.Peek() {
+			w.Next()
+			if op.Kind.IsMark() || op.Kind.IsSync() {
+				continue
+			}
+			if cut := w.Cut(); len(cut.Pending) > 0 && !yield(cut) {
+				return
+			}
+		}
+	}
+}
+
+// firstAnswer is the place in a trace before which nothing was answered.
+func (s *session) firstAnswer() int {
+	for i := range s.trace.Len() {
+		if k := s.trace.Op(i).Kind; k == faultfs.MarkAck || k == faultfs.MarkFail {
+			return i + 1
+		}
+	}
+	return s.trace.Len() + 1
+}
+
 // progress is how far a walk through a session has come, and what is right there.
 type progress struct {
 	session *session

@@ -61,7 +61,7 @@ type visit struct {
 	mu     sync.Mutex
 	level  int  // of what was done with it, see explore
 	tried  bool // and whether that was with probes
-	probed bool // as a final disk
+	probed bool // as a final disk, or in the life that has recovered
 
 	state   stateID // that recovery showed
 	noticed string
@@ -76,6 +76,7 @@ type visit struct {
 	probes      []branch // and while the store is in use again
 	probeFail   *Failure
 	probeStates []stateID
+	answered    int // the first answer's place in that life
 
 	looked []looked // what a lazy search has seen of it
 
@@ -172,12 +173,17 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 // crashesIn crashes a recovery at each cut that matters.
 func (e *explorer) crashesIn(s *session, level int, probe bool) (crashes []branch) {
 	for cut := range s.recoveryCuts(e.model) {
-		b := newBranch(s, cut)
-		b.after = cut.At >= s.shownPos
+		b := s.recoveryBranch(cut)
 		b.aftermath = e.after(cut, level, probe)
 		crashes = append(crashes, b)
 	}
 	return crashes
+}
+
+func (s *session) recoveryBranch(cut *faultfs.Cut) branch {
+	b := newBranch(s, cut)
+	b.after = cut.At >= s.shownPos
+	return b
 }
 
 func newBranch(s *session, cut *faultfs.Cut) branch {
@@ -198,7 +204,7 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 	}
 	v.probed = true
 	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
-	v.probeFail, v.probeStates = s.failed, s.states
+	v.probeFail, v.probeStates, v.answered = s.failed, s.states, s.firstAnswer()
 	if e.calm {
 		return
 	}
@@ -213,8 +219,11 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 var waySeed = maphash.MakeSeed()
 
 // wayOf stands for the lines of the store that a life went through.
-func wayOf(t *faultfs.Trace) (way uint64) {
-	for i := range t.Len() {
+func wayOf(t *faultfs.Trace) uint64 { return wayTill(t, t.Len()) }
+
+// wayTill is wayOf up to a place in the trace.
+func wayTill(t *faultfs.Trace, at int) (way uint64) {
+	for i := range at {
 		op := t.Op(i)
 		way = way*0x9e3779b97f4a7c15 ^ maphash.Comparable(waySeed, site{op: op.Kind, stack: op.Stack})
 	}

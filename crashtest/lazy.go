@@ -58,8 +58,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 	var crashes []branch
 	if level > twice && s.failed == nil {
 		for cut := range s.recoveryCuts(e.model) {
-			b := newBranch(s, cut)
-			b.after = cut.At >= s.shownPos
+			b := s.recoveryBranch(cut)
 			var seen []faultfs.Read
 			b.aftermath, seen = e.lazilyAfter(cut, level-1, probe)
 			all.add(seen)
@@ -72,7 +71,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 		if level >= twice {
 			all.add(e.lazily(final, sim.Fork(), recovered, false))
 			if probe {
-				all.add(e.lazilyProbe(final, sim.Fork(), s.shown))
+				all.add(e.lazilyProbe(final, sim.Fork()))
 			}
 		}
 	}
@@ -91,14 +90,15 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 }
 
 // lazilyProbe is probe by one worker.
-func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim, state stateID) []faultfs.Read {
+func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 	places := sim.Trace().Places()
 	const once = -1 // in place of a level
 	v.mu.Lock()
 	known, ok := lookedAt(v.looked, once, true)
+	model := e.reference[v.state]
+	failed := v.failed
 	v.mu.Unlock()
-	model := e.reference[state]
-	if ok || model == nil {
+	if ok || model == nil || failed != nil {
 		return places.Local(known)
 	}
 	sim.Watch()
@@ -120,7 +120,7 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim, state stateID) []faul
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.probed {
-		v.probed, v.probeFail, v.probeStates, v.probes = true, s.failed, s.states, probes
+		v.probed, v.probeFail, v.probeStates, v.answered, v.probes = true, s.failed, s.states, s.firstAnswer(), probes
 	}
 	v.looked = append(v.looked, looked{once, true, portable})
 	return all.list

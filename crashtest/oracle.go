@@ -125,7 +125,7 @@ func (o *oracle) ask(v *visit, allowed []stateID, level int) *verdict {
 func (o *oracle) crash(b *branch, shown stateID, allowed []stateID, level int) *verdict {
 	q := o.question(allowed, level)
 	if b.after {
-		q = question{shown, shown, shown, level}
+		q = question{from: shown, to: shown, shown: shown, level: level}
 	}
 	f, ok := b.judged.find(q)
 	if !ok {
@@ -163,15 +163,25 @@ func (o *oracle) keeps(v *visit, shown stateID, level int) *verdict {
 }
 
 // probes judges the use of a store after its recovery.
-func (o *oracle) probes(v *visit) *verdict {
+func (o *oracle) probes(v *visit) *verdict { return o.probing(v, nil) }
+
+// inUse judges the use of a store in the life that has recovered. Until it has
+// answered something, nobody has seen which of the allowed states it came to.
+func (o *oracle) inUse(v *visit, allowed []stateID) *verdict { return o.probing(v, allowed) }
+
+func (o *oracle) probing(v *visit, unseen []stateID) *verdict {
 	if v.probeFail != nil {
 		return &verdict{failure: v.probeFail, last: InProbes}
 	}
 	order := places(v.probeStates)
 	for i := range v.probes {
 		b := &v.probes[i]
+		right := b.states
+		if b.at < v.answered && unseen != nil {
+			right = distinct(slices.Concat(right, unseen)...)
+		}
 		for _, d := range b.disks {
-			found := o.afterProbes(d.visit, b.states, order)
+			found := o.afterProbes(d.visit, right, order)
 			if found != nil {
 				return found.behind(Crash{In: InProbes, At: b.at, Lost: b.lost(d.lost), last: b.last})
 			}

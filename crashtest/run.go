@@ -110,7 +110,8 @@ func Check(ctx context.Context, t *Target, cfg Config) error {
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
-	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), sometimes: newSometimes(), result: &Result{}}
+	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, ways: map[uint64]bool{},
+		covered: newCoverage(), sometimes: newSometimes(), result: &Result{}}
 	r.explorer = newExplorer(t, &cfg, r.in)
 	workload := r.plain(ops)
 	r.result.Workload = workload.ops
@@ -148,7 +149,8 @@ type runner struct {
 	oracle    *oracle
 	suspects  []*suspect
 	used      map[wayTo]bool
-	fails     bool // it is known already
+	ways      map[uint64]bool // of recoveries that were killed
+	fails     bool            // it is known already
 	killed    int
 	covered   *coverage
 	sometimes *sometimes
@@ -300,6 +302,9 @@ func (r *runner) judge(workload *session, j *job) {
 		if v == nil {
 			v = r.use(j, en)
 		}
+		if v == nil && (r.cfg.KeepGoing || len(r.suspects)+len(found) == 0) {
+			v = r.killRecovery(j, en)
+		}
 		if v == nil {
 			continue
 		}
@@ -323,17 +328,22 @@ func (r *runner) judge(workload *session, j *job) {
 	r.suspects = append(r.suspects, found...)
 }
 
-// wayTo is a state that a recovery came to, and the way it went.
+// wayTo is a state that a recovery came to, and the way it went; after a kill, with
+// what was pending.
 type wayTo struct {
-	state stateID
-	way   uint64
+	state   stateID
+	way     uint64
+	pending faultfs.Key
 }
 
 // use puts the store to use in the life that has recovered, once for each way
 // that a recovery went to each state. Other probes begin with an opening that has
 // nothing to mend.
 func (r *runner) use(j *job, l left) *verdict {
-	w := wayTo{l.visit.state, l.visit.way}
+	w := wayTo{state: l.visit.state, way: l.visit.way}
+	if j.kill {
+		w.pending = j.Key()
+	}
 	if r.used[w] {
 		return nil
 	}
@@ -341,11 +351,54 @@ func (r *runner) use(j *job, l left) *verdict {
 	return r.explorer.use(r.oracle, j, l, r.cfg.Workers)
 }
 
+// killRecovery kills the process in the midst of its recovery, and goes on with
+// another, which is put to use: once for each way that a recovery has gone up to
+// there. What the first one had not made durable the other may take for granted.
+func (r *runner) killRecovery(j *job, l left) *verdict {
+	if r.ways[l.visit.way] || l.visit.failed != nil {
+		return nil
+	}
+	r.ways[l.visit.way] = true
+	return r.explorer.killRecovery(r.oracle, j, l, r.cfg.Workers, func(way uint64) bool {
+		seen := r.ways[way]
+		if r.ways[way] = true; !seen {
+			r.killed++
+		}
+		return !seen
+	})
+}
+
+// killRecovery tries those kills whose way wanted says that it wants.
+func (e *explorer) killRecovery(o *oracle, j *job, l left, workers int, wanted func(way uint64) bool) *verdict {
+	s := e.target.recover(j.image(l.lost), e.in)
+	for cut := range s.recoveryKills(e.model) {
+		if !wanted(wayTill(s.trace, cut.At)) {
+			continue
+		}
+		v := &visit{}
+		e.explore(v, cut.Kill, recovered, false)
+		e.probe(v, cut.Kill())
+		e.tasks.work(workers, nothing)
+		allowed := j.allowed
+		if cut.At >= s.shownPos {
+			allowed = []stateID{s.shown}
+		}
+		found := o.judge(v, allowed, recovered)
+		if found == nil {
+			found = o.inUse(v, allowed)
+		}
+		if found != nil {
+			return found.behind(Crash{In: InRecovery, Kill: true, At: cut.At, last: s.lastSite(cut.At)})
+		}
+	}
+	return nil
+}
+
 func (e *explorer) use(o *oracle, j *job, l left, workers int) *verdict {
 	v := &visit{state: l.visit.state}
 	e.probe(v, j.image(l.lost))
 	e.tasks.work(workers, nothing)
-	return o.probes(v)
+	return o.inUse(v, j.allowed)
 }
 
 func (j *job) image(lost lossSet) *faultfs.Sim {

@@ -59,6 +59,7 @@ type play struct {
 	lost  [][]*faultfs.Effect
 
 	allowed []stateID       // in the last life
+	unseen  []stateID       // and until it has answered something
 	order   map[stateID]int // of the states in the last life that had a reference
 	shown   bool            // allowed is what a recovery has shown
 	whole   bool            // and has left: nothing was cut short or lost
@@ -153,6 +154,9 @@ func (p *play) live(next Life, sim *faultfs.Sim) error {
 		if model == nil || !slices.Contains(p.allowed, shown) {
 			return ErrDiverged
 		}
+		if p.unseen = nil; !p.shown {
+			p.unseen = p.allowed
+		}
 		p.allowed = []stateID{shown}
 		p.lives = append(p.lives, p.target.apply(sim, model, p.target.Probes(model), false, p.in))
 	}
@@ -237,6 +241,9 @@ func (p *play) ended(c Crash, cut *faultfs.Cut, lost lossSet, right []stateID) {
 	}
 	p.cuts, p.lost = append(p.cuts, cut), append(p.lost, effects)
 	p.whole = false
+	if c.In == InProbes && cut.At < life.firstAnswer() {
+		right = distinct(slices.Concat(right, p.unseen)...)
+	}
 	switch {
 	case c.In != InRecovery || life.right != nil:
 		p.allowed, p.shown, p.order = right, false, places(life.states)

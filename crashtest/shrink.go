@@ -317,9 +317,18 @@ func (s *suspect) inUse() bool {
 	return second == InProbes
 }
 
+// killsRecovery tells whether a process is killed in its recovery.
+func (s *suspect) killsRecovery() bool {
+	c := s.scenario.Crashes
+	return len(c) > 1 && c[1].In == InRecovery && c[1].Kill
+}
+
 // depth is how far disks have to be explored to come to the failure.
 func (s *suspect) depth() (level int, probe bool) {
 	crashes := s.scenario.Crashes
+	if s.killsRecovery() { // which is tried apart
+		return recovered, false
+	}
 	probe = s.scenario.Last == InProbes || s.crashesProbes()
 	for _, c := range crashes[1:] {
 		if c.In == InRecovery && c.At != AtEnd {
@@ -367,6 +376,9 @@ func (t *trial) judge(j *job, v *visit, lost lossSet, level int) bool {
 	found := t.oracle.judge(v, j.allowed, level)
 	if found == nil && t.want.inUse() {
 		found = t.explorer.use(t.oracle, j, left{v, lost}, 1)
+	}
+	if found == nil && t.want.killsRecovery() {
+		found = t.explorer.killRecovery(t.oracle, j, left{v, lost}, 1, func(uint64) bool { return true })
 	}
 	if found == nil {
 		return false

@@ -162,7 +162,7 @@ func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
 func (f *simFile) write(p []byte, off int64) Op {
 	s := f.sim
 	n := s.disk.edit(f.ino)
-	s.sawData(f.ino, off, int64(len(p)))
+	s.sawData(f.ino, off, min(int64(len(p)), n.data.size-off)) // what it writes over
 	op := Op{Kind: OpWrite, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, Data: s.trace.keep(p), OldSize: n.data.size}
 	n.data.writeAt(s.disk.own, p, off)
 	op.Size = n.data.size
@@ -255,7 +255,7 @@ func (f *simFile) Allocate(mode AllocMode, off, size int64) error {
 		return err
 	}
 	data := &f.sim.disk.edit(f.ino).data
-	f.sim.sawData(f.ino, off, size)
+	f.sim.sawData(f.ino, off, min(size, data.size-off))
 	op := Op{Kind: OpAllocate, Ino: f.ino, Path: f.name, Mode: n.mode, Off: off, OldSize: data.size, Size: data.size}
 	if end := min(off+size, data.size); mode&(PunchHole|ZeroRange) != 0 && off < end {
 		op.Data = make([]byte, end-off)

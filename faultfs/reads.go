@@ -52,8 +52,11 @@ func (s *running) saw(r Read) {
 }
 
 func (s *running) sawData(ino Ino, off, n int64) {
-	if s.reads != nil {
-		s.saw(Read{Kind: ReadSize, Ino: ino})
+	if s.reads == nil {
+		return
+	}
+	s.saw(Read{Kind: ReadSize, Ino: ino})
+	if n > 0 {
 		s.saw(Read{Kind: ReadData, Ino: ino, Off: off, End: off + n})
 	}
 }
