@@ -25,6 +25,7 @@ type explorer struct {
 	visits    table[visit]
 	cuts      table[aftermath]
 	tasks     pool
+	known     lists
 	diverged  atomic.Bool            // the target did not do the same twice
 	twice     atomic.Pointer[string] // nor here, and in what
 

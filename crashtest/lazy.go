@@ -1,7 +1,9 @@
 package crashtest
 
 import (
+	"hash/maphash"
 	"slices"
+	"sync"
 
 	"crashsim/faultfs"
 )
@@ -31,6 +33,31 @@ type looked struct {
 	level int
 	probe bool
 	reads []faultfs.Read
+}
+
+// lists keeps equal lists of reads once: most disks are looked at in the same way.
+type lists struct {
+	mu sync.Mutex
+	by map[uint64][][]faultfs.Read
+}
+
+func (l *lists) one(list []faultfs.Read) []faultfs.Read {
+	h := uint64(len(list))
+	for _, r := range list {
+		h = h*0x9e3779b97f4a7c15 ^ maphash.Comparable(waySeed, r)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, known := range l.by[h] {
+		if slices.Equal(known, list) {
+			return known
+		}
+	}
+	if l.by == nil {
+		l.by = map[uint64][][]faultfs.Read{}
+	}
+	l.by[h] = append(l.by[h], list)
+	return list
 }
 
 func lookedAt(list []looked, level int, probe bool) ([]faultfs.Read, bool) {
@@ -75,7 +102,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 			}
 		}
 	}
-	portable := places.Portable(all.list)
+	portable := e.known.one(places.Portable(all.list))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.level == unseen {
@@ -116,7 +143,7 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 			probes = append(probes, b)
 		}
 	}
-	portable := places.Portable(all.list)
+	portable := e.known.one(places.Portable(all.list))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.probed {
@@ -139,7 +166,7 @@ func (e *explorer) lazilyAfter(cut *faultfs.Cut, level int, probe bool) (*afterm
 	}
 	w := &lazyWalk{explorer: e, cut: cut, level: level, probe: probe, tried: map[string]bool{}}
 	capped := !w.all()
-	portable := places.Portable(w.reads.list)
+	portable := e.known.one(places.Portable(w.reads.list))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.made == 0 || level > a.level {

@@ -8,8 +8,14 @@ import "slices"
 type Read struct {
 	Kind     ReadKind
 	Ino      Ino
-	Name     string // of a ReadName, in the folder
-	Off, End int64  // of a ReadData, in bytes
+	Off, End int64 // of a ReadData, in bytes; Off of a ReadName stands for the name
+}
+
+// readName is a look at one name in a folder. The name is not kept: with it would be
+// the whole path that it was a part of. Two names that are taken for one make a
+// search longer, and not wrong.
+func readName(dir Ino, name string) Read {
+	return Read{Kind: ReadName, Ino: dir, Off: int64(hashName(name))}
 }
 
 // ReadKind says what of an inode was looked at.
@@ -48,6 +54,12 @@ func (s *running) saw(r Read) {
 	if s.reads != nil && !s.reads.seen[r] {
 		s.reads.seen[r] = true
 		s.reads.list = append(s.reads.list, r)
+	}
+}
+
+func (s *running) sawName(dir Ino, name string) {
+	if s.reads != nil {
+		s.saw(readName(dir, name))
 	}
 }
 
@@ -93,7 +105,7 @@ func (c *Cut) Touched(reads []Read) []int {
 func (e *Effect) seenBy(r *Read) bool {
 	switch r.Kind {
 	case ReadName:
-		return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.dir == r.Ino && n.name == r.Name })
+		return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.dir == r.Ino && int64(hashName(n.name)) == r.Off })
 	case ReadList:
 		return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.dir == r.Ino })
 	case ReadSize:

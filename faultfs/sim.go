@@ -152,7 +152,7 @@ func (s *Sim) walk(name string) (dir Ino, last string, errno syscall.Errno) {
 		if !more {
 			return dir, part, 0
 		}
-		s.saw(Read{Kind: ReadName, Ino: dir, Name: part})
+		s.sawName(dir, part)
 		ino, ok := s.disk.node(dir).names.get(part)
 		if !ok {
 			return 0, "", syscall.ENOENT
@@ -173,7 +173,7 @@ func (s *Sim) lookup(name string) (dir Ino, last string, ino Ino, errno syscall.
 		return rootIno, ".", rootIno, 0
 	}
 	if dir, last, errno = s.walk(name); errno == 0 {
-		s.saw(Read{Kind: ReadName, Ino: dir, Name: last})
+		s.sawName(dir, last)
 		ino, _ = s.disk.node(dir).names.get(last)
 	}
 	return dir, last, ino, errno

@@ -69,22 +69,6 @@ func litmusTests(files []string) ([]*litmus.Test, error) {
 	return tests, nil
 }
 
-// modelsNamed gives the models of a list, all of them for "all".
-func modelsNamed(list string) ([]faultfs.Model, error) {
-	if list == "all" {
-		return faultfs.Models(), nil
-	}
-	var models []faultfs.Model
-	for name := range strings.SplitSeq(list, ",") {
-		m, ok := faultfs.ModelNamed(name)
-		if !ok {
-			return nil, usage("unknown model %q: see crashsim list", name)
-		}
-		models = append(models, m)
-	}
-	return models, nil
-}
-
 func (o *output) litmus(cmd *cobra.Command, tests []*litmus.Test, models []faultfs.Model) error {
 	failed, unknown := 0, 0
 	for _, t := range tests {

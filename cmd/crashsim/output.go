@@ -54,16 +54,17 @@ func (o *output) start(t *crashtest.Target, f *runFlags) {
 			Ops       int    `json:"ops"`
 			Workers   int    `json:"workers"`
 			MaxStates int    `json:"max_states"`
+			Search    string `json:"search"`
 			Depth     int    `json:"depth"`
 			KeepGoing bool   `json:"keep_going"`
 			Artifacts string `json:"artifacts"`
-		}{"start", version(), t.Name, f.Model.Name, f.Seed, f.Ops, f.Workers, f.MaxStates, f.Depth, f.KeepGoing, f.artifacts})
+		}{"start", version(), t.Name, f.modelNames(), f.Seed, f.Ops, f.Workers, f.MaxStates, string(f.Search), f.Depth, f.KeepGoing, f.artifacts})
 		return
 	}
 	o.printf("crashsim %s\n", version())
 	o.printf("target %s: %s\n", t.Name, t.Doc)
-	o.printf("seed %d, ops %d, workers %d, max-states %d, depth %d, model %s, artifacts %s\n\n",
-		f.Seed, f.Ops, f.Workers, f.MaxStates, f.Depth, f.Model.Name, f.artifacts)
+	o.printf("seed %d, ops %d, workers %d, max-states %d, search %s, depth %d, model %s, artifacts %s\n\n",
+		f.Seed, f.Ops, f.Workers, f.MaxStates, f.Search, f.Depth, f.modelNames(), f.artifacts)
 }
 
 // progress is called by the run. JSON has one object a second at most.

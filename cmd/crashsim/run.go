@@ -23,11 +23,13 @@ const (
 type runFlags struct {
 	crashtest.Config
 	model     string
+	models    []faultfs.Model // that it names
 	search    string
 	json      bool
 	artifacts string
 	publisher
 	probes string
+	wanted []string // that it names
 }
 
 func runCommand() *cobra.Command {
@@ -69,7 +71,7 @@ func (f *runFlags) searchFlags(cmd *cobra.Command) {
 	fl.IntVar(&f.Workers, "workers", f.Workers, "disks that are recovered from at once; changes no result")
 	fl.IntVar(&f.MaxStates, "max-states", f.MaxStates, "disks tried at one cut; where it leaves more they are sampled, and the run is inconclusive")
 	fl.StringVar(&f.search, "search", string(f.Search), "how the disks of a cut are gone through: auto, exhaustive, lazy, alice, random")
-	fl.StringVar(&f.model, "model", faultfs.POSIX.Name, "persistence model: see crashsim list")
+	fl.StringVar(&f.model, "model", faultfs.POSIX.Name, "persistence model, or several parted by commas, or all; or a file with one: see crashsim list, docs/models.md")
 	fl.IntVar(&f.Depth, "depth", f.Depth, "crashes inside recovery, one in another")
 }
 
@@ -90,11 +92,10 @@ func (f *runFlags) check() error {
 		return usage("--search %w", err)
 	}
 	f.Search = search
-	m, ok := faultfs.ModelNamed(f.model)
-	if !ok {
-		return usage("unknown model %q: see crashsim list", f.model)
+	if f.models, err = modelsNamed(f.model); err != nil {
+		return err
 	}
-	f.Model = m
+	f.Model = f.models[0]
 	return nil
 }
 
@@ -109,8 +110,10 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	if err := f.publisher.check(); err != nil {
 		return err
 	}
-	wanted, err := readProbes(f.probes)
-	if err != nil {
+	if len(f.models) > 1 && !cmd.Flags().Changed("search") {
+		f.Search = crashtest.SearchLazy // else it would take fourteen times as long
+	}
+	if f.wanted, err = readProbes(f.probes); err != nil {
 		return err
 	}
 	dir, err := openArtifacts(f.artifacts)
@@ -124,17 +127,26 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
 	out.start(target, f)
 	f.Progress = out.progress
+	if len(f.models) > 1 {
+		return f.runModels(cmd, target, out)
+	}
 	result, err := crashtest.Run(cmd.Context(), target, f.Config)
 	out.endProgress()
 	if err != nil {
 		return &exitError{exitBroken, err}
 	}
-	never := crashtest.NeverSeen(wanted, result.Probes)
+	record := crashtest.NewRecord(target, f.Config, result)
+	return f.tell(cmd, target, out, result, record)
+}
+
+// tell prints what was found and the summary, and leaves the record and the cases.
+func (f *runFlags) tell(cmd *cobra.Command, target *crashtest.Target, out *output, result *crashtest.Result, record *crashtest.Record) error {
+	took := time.Since(out.begin)
+	never := crashtest.NeverSeen(f.wanted, result.Probes)
 	if len(never) > 0 && result.Verdict == crashtest.Passed {
 		result.Verdict = crashtest.Inconclusive
+		record.Verdict = result.Verdict
 	}
-	took := time.Since(out.begin)
-	record := crashtest.NewRecord(target, f.Config, result)
 	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
 	record.Throughput = out.samples.list
 	last := ""
@@ -148,7 +160,12 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 		if last == "" {
 			last = path
 		}
-		mend, err := crashtest.Suggest(cmd.Context(), target, f.Config, finding)
+		cfg := f.Config
+		var err error
+		if cfg.Model, err = finding.Rule(); err != nil {
+			return &exitError{exitBroken, err}
+		}
+		mend, err := crashtest.Suggest(cmd.Context(), target, cfg, finding)
 		if err != nil {
 			return &exitError{exitBroken, err}
 		}
