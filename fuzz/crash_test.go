@@ -1,6 +1,7 @@
 package fuzz
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -13,13 +14,20 @@ import (
 // target finds a store to fuzz.
 func target(tb testing.TB, name string) *crashtest.Target {
 	tb.Helper()
+	t, err := named(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+func named(name string) (*crashtest.Target, error) {
 	for _, t := range workerruntime.Targets() {
 		if t.Name == name {
-			return &t
+			return &t, nil
 		}
 	}
-	tb.Fatalf("no target %q", name)
-	return nil
+	return nil, fmt.Errorf("no target %q", name)
 }
 
 // crashConfig makes short workloads: a longer one says little more, and costs what

@@ -149,11 +149,11 @@ func generateEach(choose crashtest.Chooser, n int) []string {
 	for len(g.ops) < n {
 		switch choose.Choose(10) {
 		case 0:
-			g.add("event r1 runtime_started - %d", g.size(eventMin, eventMax))
+			g.add("event r1 runtime_started - %d", g.size(eventMin, longLine))
 		case 1:
 			g.add("worker r1 w%d running %d", 1+choose.Choose(realWorks), g.size(workerMin, workerMax))
 		case 2:
-			g.add("transcript r1 w%d user %d", 1+choose.Choose(realWorks), g.size(entryMin, entryMax))
+			g.add("transcript r1 w%d user %d", 1+choose.Choose(realWorks), g.size(entryMin, longLine))
 		case 3:
 			g.add("runtime r1 %s", g.pick(store.Stopped, store.Running))
 		case 4:
@@ -161,7 +161,7 @@ func generateEach(choose crashtest.Chooser, n int) []string {
 		case 5:
 			g.ops = append(g.ops, crashtest.Reopen)
 		case 6:
-			g.add("event r1 worker_created w%d %d", 1+choose.Choose(realWorks), g.size(eventMin, eventMax))
+			g.add("event r1 worker_created w%d %d", 1+choose.Choose(realWorks), g.size(eventMin, longLine))
 		case 7:
 			g.add("diagnose r1 - %q", g.pick("disk is slow", "clock \\ went <back>"))
 		case 8:

@@ -12,6 +12,7 @@ const (
 	workerMin, workerMax   = 100, 800
 	eventMin, eventMax     = 100, 800
 	entryMin, entryMax     = 100, 700
+	longLine               = 1500 // over several sectors, for operations one by one
 	sizeStep               = 100
 
 	// What the caller keeps of its own diagnostics: the latest.
