@@ -5,7 +5,7 @@
 // Time is the processor's, so that what else the machine does does not count.
 //
 // The three ways are rapid (TestRapidCrash), native fuzzing (FuzzCrash, from no
-// corpus) and crashsim run. The store is not touched: the go command builds it with
+// corpus) and crashsim run single. The store is not touched: the go command builds it with
 // an overlay.
 package main
 
@@ -54,7 +54,7 @@ func table(ctx context.Context, names []string) (missed int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w; run it in the root of the repository", err)
 	}
-	fmt.Printf("| bug | rapid | native fuzzing | crashsim run |\n|---|---|---|---|\n")
+	fmt.Printf("| bug | rapid | native fuzzing | crashsim run single |\n|---|---|---|---|\n")
 	for _, b := range bugs {
 		if len(names) > 0 && !slices.Contains(names, b.name) {
 			continue
@@ -100,7 +100,7 @@ func (f find) String() string {
 func median(ctx context.Context, way func(context.Context, int) (find, error)) (find, error) {
 	var list []find
 	for seed := 1; seed <= *runs; seed++ {
-		ctx, cancel := context.WithTimeout(ctx, 10**limit) // on a machine with much else to do
+		ctx, cancel := context.WithTimeout(ctx, 5**limit) // on a machine with much else to do
 		f, err := way(ctx, seed)
 		cancel()
 		if f.found = f.found && f.took <= cores**limit; err != nil || !f.found {
@@ -160,7 +160,7 @@ func (p *built) fuzz(ctx context.Context, seed int) (find, error) {
 }
 
 func (p *built) run(ctx context.Context, seed int) (find, error) {
-	return p.search(ctx, runSummary, p.crashsim, "run", "store", "--json", "--seed", strconv.Itoa(seed), "--artifacts", filepath.Join(p.dir, "out"))
+	return p.search(ctx, runSummary, p.crashsim, "run", "single", "--json", "--seed", strconv.Itoa(seed), "--artifacts", filepath.Join(p.dir, "out"))
 }
 
 // search runs one program, in a folder of its own, and reads from what it prints how
