@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 SOAK     ?= 30m
 TESTLIBS  = testing|github.com/stretchr/testify|pgregory.net/rapid|github.com/leanovate/gopter
 
-.PHONY: check test race fuzz corpus soak bench browser lint cover vet production mutation audit
+.PHONY: check test race fuzz corpus soak bench browser lint cover vet production mutation audit nightly
 
 # check is all that has to hold before a change goes in.
 check: test vet production lint race
@@ -61,8 +61,12 @@ soak:
 mutation:
 	go test -tags mutation -run '^TestDeletedBarriers$$' -count=1 -v -timeout 60m ./store
 
+# nightly is what takes too long for each change. A probe that does not fire fails it.
+nightly: audit mutation soak
+	go run ./cmd/crashsim run store --probes examples/workerruntime/probes.txt --artifacts "$$(mktemp -d)"
+
 audit:
-	go run ./cmd/crashsim audit store
+	go run ./cmd/crashsim audit store --artifacts "$$(mktemp -d)"
 
 bench:
 	go test -run '^$$' -bench . -benchtime 1x ./faultfs ./store

@@ -131,9 +131,6 @@ func (a *auditor) missing(ctx context.Context, cfg Config, r *AuditResult) error
 	})
 }
 
-// few are the workloads of a first look: more say little more.
-func few(list []*auditWorkload) []*auditWorkload { return list[:min(len(list), 6)] }
-
 type auditor struct {
 	target    *Target
 	cfg       Config
@@ -153,21 +150,11 @@ func (t *Target) given(ops []string) *Target {
 	return &own
 }
 
-// quick is a first look, which is enough for most mistakes.
-func (a *auditor) quick() Config {
-	cfg := a.cfg
-	cfg.MaxStates, cfg.Depth = min(cfg.MaxStates, statesAfterFailure), min(cfg.Depth, 1)
-	return cfg
-}
-
-// audit tries one mutant: quickly, and if it survives, exhaustively.
+// audit tries one mutant in some workloads, each explored whole.
 func (a *auditor) audit(ctx context.Context, m *Audited) error {
 	begin := time.Now()
 	defer func() { m.Took = time.Since(begin) }()
-	list, err := a.covering(ctx, m.Site)
-	if err != nil {
-		return err
-	}
+	list := a.covering(m.Site)
 	if len(list) == 0 {
 		m.Verdict, m.Reason = NotCovered, "there was never anything for it to do"
 		if m.Site.Kind == faultfs.OpCreate {
@@ -176,20 +163,14 @@ func (a *auditor) audit(ctx context.Context, m *Audited) error {
 		return nil
 	}
 	mut := &mutant{site: m.Site, mutation: m.Mutation, sites: a.sites}
-	if killed, _, err := a.try(ctx, m, mut, few(list), a.quick()); killed || err != nil {
-		return err
-	}
-	if a.fails {
-		m.Verdict, m.Reason = Undecided, "the store fails as it is, and not in another way with this"
-		return nil
-	}
-	list = ends(list)
-	killed, capped, err := a.try(ctx, m, mut, list, a.cfg)
+	killed, capped, err := a.try(ctx, m, mut, list)
 	switch {
 	case killed || err != nil:
 		return err
 	case ctx.Err() != nil:
 		m.Verdict, m.Reason = Undecided, "interrupted"
+	case a.fails:
+		m.Verdict, m.Reason = Undecided, "the store fails as it is, and not in another way with this"
 	case capped > 0:
 		m.Verdict, m.Reason = Undecided, plural(capped, "cut")+fmt.Sprintf(" leave more than %d disks", a.cfg.MaxStates)
 	default:
@@ -201,11 +182,12 @@ func (a *auditor) audit(ctx context.Context, m *Audited) error {
 }
 
 // try runs a mutant in workloads until one kills it.
-func (a *auditor) try(ctx context.Context, m *Audited, mut *mutant, list []*auditWorkload, cfg Config) (killed bool, capped int, err error) {
+func (a *auditor) try(ctx context.Context, m *Audited, mut *mutant, list []*auditWorkload) (killed bool, capped int, err error) {
 	for _, w := range list {
 		if ctx.Err() != nil {
 			break
 		}
+		cfg := a.cfg
 		cfg.pick = func(f *Finding) (bool, error) { return a.kills(ctx, mut, w, f) }
 		r, err := Run(ctx, mut.on(a.target.given(w.ops)), cfg)
 		if err != nil {

@@ -27,11 +27,7 @@ type auditWorkload struct {
 	causes map[string]bool // of its failures, where it fails as it is
 	result *Result
 
-	matters map[Site]bool // where the call made a difference
-
-	whole        sync.Once
-	wholeMatters map[Site]bool // when all was explored
-	err          error
+	matters map[Site]bool // where there was something for it to do
 }
 
 // survey draws workloads, and finds which sites each of them comes to.
@@ -47,10 +43,10 @@ func (a *auditor) survey(ctx context.Context, cfg Config) error {
 	err := inParallel(ctx, cfg.Workers, len(a.workloads), func(i int) error {
 		cfg.tell(Progress{Phase: "sites", Done: i, Total: len(a.workloads)})
 		w := a.workloads[i]
-		watch, quick := a.surveyor(), a.quick()
+		watch, own := a.surveyor(), a.cfg
 		w.causes = map[string]bool{}
-		quick.met, quick.KeepGoing = w.causes, true
-		result, err := Run(ctx, watch.on(a.target.given(w.ops)), quick)
+		own.met = w.causes
+		result, err := Run(ctx, watch.on(a.target.given(w.ops)), own)
 		w.sites, w.matters, w.result = watch.count, watch.matters, result
 		return err
 	})
@@ -87,53 +83,23 @@ func compareLines(s, t string) int {
 	return cmp.Or(cmp.Compare(fileS, fileT), cmp.Compare(len(numberS), len(numberT)), cmp.Compare(numberS, numberT))
 }
 
-// covering gives the workloads in which there is something to do for a site, those
-// that cost least first.
-func (a *auditor) covering(ctx context.Context, s Site) (list []*auditWorkload, err error) {
-	var come []*auditWorkload
+// auditTries is in how many workloads a mutant is tried.
+const auditTries = 4
+
+// covering gives the workloads in which there is something to do for a site: some
+// that cost least, and that which comes to most sites.
+func (a *auditor) covering(s Site) (list []*auditWorkload) {
 	for _, w := range a.workloads {
-		if w.sites[s] > 0 {
-			come = append(come, w)
-		}
-	}
-	slices.SortStableFunc(come, func(v, w *auditWorkload) int { return cmp.Compare(v.result.Recoveries, w.result.Recoveries) })
-	for _, w := range come {
 		if w.matters[s] {
 			list = append(list, w)
 		}
 	}
-	if list != nil {
-		return list, nil
+	slices.SortStableFunc(list, func(v, w *auditWorkload) int { return cmp.Compare(v.result.Recoveries, w.result.Recoveries) })
+	if len(list) > auditTries {
+		most := slices.MaxFunc(list[auditTries-1:], func(v, w *auditWorkload) int { return cmp.Compare(len(v.sites), len(w.sites)) })
+		list = append(list[:auditTries-1], most)
 	}
-	for _, w := range ends(come) { // a quick look may have missed it
-		if err := a.whole(ctx, w); err != nil {
-			return nil, err
-		}
-		if w.wholeMatters[s] {
-			list = append(list, w)
-		}
-	}
-	return list, nil
-}
-
-// ends gives the workloads that are explored whole: that which costs least, and
-// that which comes to most sites.
-func ends(list []*auditWorkload) []*auditWorkload {
-	if len(list) < 2 {
-		return list
-	}
-	most := slices.MaxFunc(list[1:], func(v, w *auditWorkload) int { return cmp.Compare(len(v.sites), len(w.sites)) })
-	return []*auditWorkload{list[0], most}
-}
-
-// whole surveys a workload once more, with every disk.
-func (a *auditor) whole(ctx context.Context, w *auditWorkload) error {
-	w.whole.Do(func() {
-		watch := a.surveyor()
-		_, w.err = Run(ctx, watch.on(a.target.given(w.ops)), a.cfg)
-		w.wholeMatters = watch.matters
-	})
-	return w.err
+	return list
 }
 
 // surveyor counts how often each site is come to, and sees where that makes a
