@@ -28,7 +28,14 @@ type Chapter struct {
 	Ops   []StoreOp
 	Lanes []Lane
 	Steps []Step
+	Tales []Tale     // of a life with faults, in order
 	Crash *CrashTold // nil in the last, in which the failure shows
+}
+
+// Tale is what happened in a life with faults: a fault that struck, or an answer.
+type Tale struct {
+	At   int // how many operations of the trace had come before it
+	Text string
 }
 
 // StoreOp is an operation of the store.
@@ -141,6 +148,11 @@ func (p *play) chapter(sc *Scenario, i int, m faultfs.Model) Chapter {
 	ch.Ops = p.storeOps(i, end)
 	b := chapterBuilder{Chapter: &ch, lanes: map[faultfs.Ino]int{}, parts: map[place]PartOf{}}
 	b.walk(life.trace, m, end)
+	for _, t := range life.tales {
+		if t.at <= end {
+			ch.Tales = append(ch.Tales, Tale{t.at, t.text})
+		}
+	}
 	if i < len(p.cuts) {
 		b.lose(p.lost[i])
 		ch.Crash = p.crashTold(sc.Crashes[i], i, &ch)

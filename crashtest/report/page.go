@@ -243,19 +243,6 @@ func classesOf(cells string, n int) []string {
 	return list
 }
 
-// throughOf gives the lanes that go on below a row.
-func throughOf(cells string) string {
-	return strings.Map(func(r rune) rune {
-		switch byte(r) {
-		case cellNone:
-			return cellNone
-		case cellCover, cellFirst, cellMore:
-			return cellCover
-		}
-		return cellAlive
-	}, cells)
-}
-
 // signOf tells how good a cell's news is by more than its colour.
 func signOf(s crashtest.State) string {
 	return map[crashtest.State]string{crashtest.Good: "✓ ", crashtest.Bad: "✗ ", crashtest.Open: "? "}[s]

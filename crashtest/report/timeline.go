@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // A row is one line of a timeline.
 type row struct {
 	Step  int    // in its chapter, of a disk's operation
-	Kind  string // "op", "ack", "fail": of the store; "disk"; "cut"; "gap"
+	Kind  string // "op", "ack", "fail": of the store; "disk"; "cut"; "gap"; "tale"
 	Cells string // a letter for each lane, see cell
 	Text  string
 	Fate  crashtest.Fate
@@ -67,8 +68,16 @@ func layOut(ch *crashtest.Chapter) *timeline {
 	if len(ch.Steps) > 0 && !ch.Steps[0].Op.Kind.IsMark() {
 		t.Rows = append(t.Rows, row{Kind: "op", Text: "the store is opened"})
 	}
+	tales := ch.Tales
+	tell := func(upTo, i int) {
+		for len(tales) > 0 && tales[0].At <= upTo {
+			t.Rows = append(t.Rows, row{Kind: "tale", Cells: aboveOf(grid.row(i)), Text: tales[0].Text})
+			tales = tales[1:]
+		}
+	}
 	for i := range ch.Steps {
 		s := &ch.Steps[i]
+		tell(s.At, i)
 		r := row{Step: i, Kind: "disk", Cells: grid.row(i), Text: s.Text, Fate: s.Fate()}
 		switch s.Op.Kind {
 		case faultfs.MarkBegin:
@@ -85,6 +94,7 @@ func layOut(ch *crashtest.Chapter) *timeline {
 		}
 		t.Rows = append(t.Rows, r)
 	}
+	tell(math.MaxInt, len(ch.Steps))
 	if c := ch.Crash; c != nil {
 		t.Rows = append(t.Rows, row{Kind: "cut", Cells: grid.row(len(ch.Steps)), Text: cutText(c)})
 	}
@@ -309,12 +319,38 @@ func (g *grid) row(i int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
+// aboveOf gives the lanes that come down to a row.
+func aboveOf(cells string) string {
+	return strings.Map(func(r rune) rune {
+		switch byte(r) {
+		case cellNone:
+			return cellNone
+		case cellCover, cellMore, cellSync, cellFrom:
+			return cellCover
+		}
+		return cellAlive
+	}, cells)
+}
+
+// throughOf gives the lanes that go on below a row.
+func throughOf(cells string) string {
+	return strings.Map(func(r rune) rune {
+		switch byte(r) {
+		case cellNone:
+			return cellNone
+		case cellCover, cellFirst, cellMore:
+			return cellCover
+		}
+		return cellAlive
+	}, cells)
+}
+
 // essential folds what is far from the cut and durable into gaps, so that a long
 // trace stays short: the last rows stay, and each that did not become durable.
 func essential(rows []row, keepLast int) (list []row) {
 	keep := func(i int) bool {
 		switch r := rows[i]; {
-		case i >= len(rows)-keepLast || r.Kind == "fail":
+		case i >= len(rows)-keepLast || r.Kind == "fail" || r.Kind == "tale":
 			return true
 		default:
 			return r.Fate == crashtest.Gone || r.Fate == crashtest.Torn || r.Fate == crashtest.Dropped
