@@ -74,7 +74,7 @@ func openLog(fsys faultfs.FS, op, path, key string, noted int64) (*log, error) {
 	if err := l.scan(op, lines); err != nil {
 		return nil, err
 	}
-	if l.size < l.noted && !(l.open && l.size+1 == l.noted) {
+	if l.size < l.noted && (!l.open || l.size+1 < l.noted) {
 		return nil, corrupt(op, path, fmt.Sprintf("its good lines end at byte %d: %s", l.size, l.short()))
 	}
 	if err := l.mend(f, lines.size); err != nil {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,7 +68,7 @@ func unseal(data []byte) (u unsealed, ok bool) {
 			body, u.logBytes = body[:i], n
 		}
 	}
-	u.data = append(body[:len(body):len(body)], objectEnd...)
+	u.data = slices.Concat(body, []byte(objectEnd))
 	return u, true
 }
 

@@ -26,8 +26,8 @@ func TestSnapshotDamagedBytes(t *testing.T) {
 				sim := disk.Fork()
 				writeFile(t, sim, name, damaged)
 				s, err := store.Open(sim, options())
-				switch {
-				case name == runtimeFile:
+				switch name {
+				case runtimeFile:
 					wantKind(t, err, store.ErrCorrupt)
 					if !strings.Contains(err.Error(), name) {
 						t.Fatalf("%v: does not say %s", err, name)

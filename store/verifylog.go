@@ -114,7 +114,7 @@ func (v *verifier) readLines(seen *seenLog, noted int64) error {
 	if lines.err != nil {
 		return v.failed(l.path, lines.err)
 	}
-	if lines.size < l.noted && !(l.open && lines.size+1 == l.noted) {
+	if lines.size < l.noted && (!l.open || lines.size+1 < l.noted) {
 		tell(Problem{Kind: ShortLog, Line: lines.number, Offset: lines.size, Bytes: l.noted - lines.size, Detail: l.short()})
 	}
 	file.LastID = l.last
