@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 SOAK     ?= 30m
 TESTLIBS  = testing|github.com/stretchr/testify|pgregory.net/rapid|github.com/leanovate/gopter
 
-.PHONY: check test race fuzz corpus soak bench browser lint cover vet production mutation audit nightly
+.PHONY: check test race fuzz corpus planted soak bench browser lint cover vet production mutation audit nightly
 
 # check is all that has to hold before a change goes in.
 check: test vet production lint race
@@ -46,6 +46,11 @@ corpus:
 	go test ./fuzz -run Fuzz -coverpkg=./store,./faultfs,./crashtest -coverprofile cover.out
 	@awk '/^crashsim\/store\// { n[$$1] = $$2; if ($$3 > 0) hit[$$1] = $$2 } \
 		END { for (k in n) { all += n[k]; some += hit[k] }; printf "%.1f%% of the statements in ./store\n", 100*some/all; exit some < 0.85*all }' cover.out
+
+# planted plants bugs in the store, one at a time, and prints a table of how long
+# each way of testing takes to find them.
+planted:
+	go run ./fuzz/planted
 
 # soak kills the store on the real disk 200 times, and a soak 20 times, and damages
 # store folders at rest a million times; then it explores the store for SOAK.

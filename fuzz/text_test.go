@@ -7,6 +7,7 @@ import (
 
 	"crashsim/crashtest"
 	"crashsim/faultfs"
+	"crashsim/faultfs/litmus"
 )
 
 // text is what has a text form.
@@ -58,6 +59,47 @@ func FuzzPlan(f *testing.F) {
 		again, err := faultfs.ParsePlan(plan.String())
 		if err != nil || again.String() != plan.String() {
 			t.Fatalf("%q is written as %q: %v, %q", in, plan, err, again)
+		}
+	})
+}
+
+// FuzzModel reads any text as a persistence model.
+func FuzzModel(f *testing.F) {
+	for _, m := range faultfs.Models() {
+		f.Add(m.Text())
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		m, err := faultfs.ParseModel(in)
+		if err != nil {
+			return
+		}
+		again, err := faultfs.ParseModel(m.Text())
+		if err != nil || !reflect.DeepEqual(again, m) {
+			t.Fatalf("written and read again: %v\n%s\nread from:\n%s", err, m.Text(), in)
+		}
+	})
+}
+
+// FuzzLitmus reads any text as litmus tests.
+func FuzzLitmus(f *testing.F) {
+	var models []string
+	for _, m := range faultfs.Models() {
+		models = append(models, m.Name)
+	}
+	f.Add("")
+	f.Fuzz(func(t *testing.T, in string) {
+		if len(in) > 1<<12 {
+			return // each operation in it is done
+		}
+		tests, err := litmus.Parse("in", in, models)
+		if err != nil {
+			return
+		}
+		for _, test := range tests {
+			again, err := litmus.Parse("again", test.String(), models)
+			if err != nil || len(again) != 1 || again[0].String() != test.String() {
+				t.Fatalf("written and read again: %v\n%s\nread from:\n%s", err, test, in)
+			}
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"crashsim/faultfs"
+	"crashsim/faultfs/litmus"
 	"crashsim/store"
 )
 
@@ -30,6 +31,30 @@ var plans = []string{
 	"write: short=sector; write: short=allbut1 EIO; write: torn-head; write: torn-tail EDQUOT", "fsync: mode=ext4-ordered EIO",
 	"write: lost; write: misdirect=-512; read: stale; any: flip=7; any: zero=1; any: size=unlimited; any: evict; any: delay=1ms",
 	`path="a b;c": EIO`, "", ";", "fsync", "fsync: ", "fsync nth=0: EIO", "nth=1: EFOO", "p=2: EIO", "(any: EIO", "!any: done EIO",
+}
+
+// models are the built-in ones, and mistakes.
+func models() (list []string) {
+	for _, m := range faultfs.Models() {
+		list = append(list, m.Text())
+	}
+	return append(list, "", "crashsim model 1\n", "crashsim model 1\nname: x\nno such rule\n")
+}
+
+// litmusTests are some of the corpus of litmus tests, and mistakes.
+func litmusTests() (list []string) {
+	var names []string
+	for _, m := range faultfs.Models() {
+		names = append(names, m.Name)
+	}
+	tests, err := litmus.Corpus(names)
+	check(err)
+	for i, t := range tests {
+		if i%8 == 0 { // most of the others are of the same operations
+			list = append(list, t.String())
+		}
+	}
+	return append(list, "test x\n", "create a\n", "test x\nremove a\n")
 }
 
 // storeFiles makes a store of the runtime "r" with the worker "w", and damages its

@@ -61,6 +61,8 @@ func corpora() map[string][]string {
 		"FuzzDisk":   digits(4, 60, 120),
 		"FuzzFiles":  storeFiles(),
 		"FuzzCase":   texts(cases...),
+		"FuzzModel":  texts(models()...),
+		"FuzzLitmus": texts(litmusTests()...),
 		"FuzzPlan":   texts(plans...),
 		"FuzzValues": values(),
 	}
