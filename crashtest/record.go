@@ -157,7 +157,7 @@ func NewRecord(t *Target, cfg Config, r *Result) *Record {
 	}
 	for i, f := range r.Findings {
 		rec.Findings = append(rec.Findings, FindingNote{
-			Number: i + 1, Kind: f.Kind, Sentence: f.Case.Sentence(t), Seen: f.Seen, Models: f.AllowedBy(),
+			Number: i + 1, Kind: f.Kind, Sentence: f.Sentence(t), Seen: f.Seen, Models: f.AllowedBy(),
 		})
 	}
 	return rec

@@ -104,7 +104,7 @@ func (p *play) because(sc *Scenario) string {
 	at := -1
 	for i := range p.lost {
 		c := sc.Crashes[i]
-		if len(p.lost[i]) > 0 || (at < 0 || len(p.lost[at]) == 0) && !(c.In == InRecovery && c.At == AtEnd) {
+		if len(p.lost[i]) > 0 || (at < 0 || len(p.lost[at]) == 0) && (c.In != InRecovery || c.At != AtEnd) {
 			at = i
 		}
 	}

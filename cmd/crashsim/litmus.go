@@ -154,23 +154,24 @@ func (o *output) rows(m *litmus.Moment) {
 			counts[i] = "too many"
 		}
 	}
-	print := func(cell func(i int) string, text string) {
-		line := "   "
+	line := func(cell func(i int) string, text string) {
+		text = "  " + text
+		cells := "   "
 		for i, count := range counts {
-			line += fmt.Sprintf(" %*s", len(count), cell(i))
+			cells += fmt.Sprintf(" %*s", len(count), cell(i))
 		}
-		o.printf("%s\n", strings.TrimRight(line+"  "+text, " "))
+		o.printf("%s\n", strings.TrimRight(cells+text, " "))
 	}
-	print(column, "")
+	line(column, "")
 	for _, row := range m.Rows {
-		print(func(i int) string {
+		line(func(i int) string {
 			if row.Allowed[i] {
 				return "x"
 			}
 			return "."
 		}, row.Disk)
 	}
-	print(func(i int) string { return counts[i] }, "disks")
+	line(func(i int) string { return counts[i] }, "disks")
 }
 
 func sameRows(a, b *litmus.Moment) bool {

@@ -75,6 +75,6 @@ func merge(out *output, dir string, folders []string, keep func(*crashtest.Recor
 	if err := keep(record); err != nil {
 		return err
 	}
-	tellRecord(out, record, m.Totals, m.Totals.Sites(), m.Totals.Branches(), first)
+	tellRecord(out, record, m.Totals, reached{m.Totals.Sites(), m.Totals.Branches(), m.Totals.Probes()}, first)
 	return exitOfRecord(record)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,9 @@ type releaseFlags struct {
 	Ops       int
 	Workers   int
 	Duration  time.Duration
+	Rounds    int
 	Models    []string
+	Without   []string // stages
 	artifacts string
 	resume    bool
 	cases     int            // regression cases that there are
@@ -44,7 +47,8 @@ prints and finds; --resume goes on behind the last one that came to its end.
 It ends with one verdict, one record (crashsim report DIR), one page, report.html,
 and what was not checked. It passes where every stage has passed.`,
 		Example: `  crashsim verify-release store --duration 2h
-  crashsim verify-release --resume`,
+  crashsim verify-release --resume
+  crashsim verify-release store --ops 4 --model posix --without audit --rounds 2`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Target = "store"
@@ -56,10 +60,12 @@ and what was not checked. It passes where every stage has passed.`,
 	}
 	fl := cmd.Flags()
 	fl.DurationVar(&f.Duration, "duration", f.Duration, "time for the soak")
+	fl.IntVar(&f.Rounds, "rounds", 0, "rounds of the soak, in place of a time for it")
 	fl.Uint64Var(&f.Seed, "seed", d.Seed, "what everything random comes from")
 	fl.IntVar(&f.Ops, "ops", d.Ops, "operations in the default workload, about")
 	fl.IntVar(&f.Workers, "workers", d.Workers, "how much is done at once; changes no result")
 	fl.StringSliceVar(&f.Models, "model", []string{"all"}, "persistence models")
+	fl.StringSliceVar(&f.Without, "without", nil, "stages to leave out, which is told as not checked: cases, model-NAME, audit, soak")
 	fl.StringVar(&f.artifacts, "artifacts", "crashsim-release", "folder for all that the stages leave")
 	fl.BoolVar(&f.resume, "resume", false, "go on with what is in the artifacts folder, under its own settings")
 	return cmd
@@ -73,8 +79,19 @@ type stage struct {
 	Skip string   // why it is not done, "" if it is
 }
 
-// stages are all that is done, in their order: what is soon over comes first.
+// stages are all that there is to do, with those marked that are left out.
 func (f *releaseFlags) stages() []stage {
+	list := f.all()
+	for i := range list {
+		if slices.Contains(f.Without, list[i].Name) {
+			list[i].Skip = "it was left out by --without " + list[i].Name
+		}
+	}
+	return list
+}
+
+// all puts the stages in their order: what is soon over comes first.
+func (f *releaseFlags) all() []stage {
 	seed, workers, ops := fmt.Sprint("--seed=", f.Seed), fmt.Sprint("--workers=", f.Workers), fmt.Sprint("--ops=", f.Ops)
 	cases := stage{Name: "cases", Doc: "regression cases", Args: []string{"soak", f.Target, seed, workers, fmt.Sprint("--rounds=", f.cases)}}
 	if f.cases == 0 {
@@ -85,6 +102,9 @@ func (f *releaseFlags) stages() []stage {
 		list = append(list, stage{Name: "model-" + m, Doc: "run under " + m, Args: []string{"run", f.Target, seed, workers, ops, "--model=" + m}})
 	}
 	soak := []string{"soak", f.Target, seed, workers, "--duration=" + f.Duration.String()}
+	if f.Rounds > 0 {
+		soak[4] = fmt.Sprint("--rounds=", f.Rounds)
+	}
 	for _, m := range f.Models {
 		soak = append(soak, "--model="+m)
 	}
@@ -132,8 +152,12 @@ func (f *releaseFlags) verify(cmd *cobra.Command, named bool) error {
 		return err
 	}
 	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), false)
+	length := span(f.Duration)
+	if f.Rounds > 0 {
+		length = plural(f.Rounds, "round")
+	}
 	out.printf("crashsim %s\ntarget %s: %s\nseed %d, ops %d, workers %d, soak of %s, artifacts %s\n\n",
-		rel.Build, target.Name, target.Doc, f.Seed, f.Ops, f.Workers, span(f.Duration), f.artifacts)
+		rel.Build, target.Name, target.Doc, f.Seed, f.Ops, f.Workers, length, f.artifacts)
 	for _, s := range f.list() {
 		if err := f.stage(cmd, out, rel, s); err != nil {
 			return err
@@ -174,7 +198,7 @@ func (f *releaseFlags) open(cmd *cobra.Command, named bool) (*release, error) {
 	if rel.Build != sum {
 		return nil, usage("--resume: it was begun by %s, and this is %s: begin anew in another folder", rel.Build, sum)
 	}
-	for _, name := range []string{"duration", "seed", "ops", "workers", "model"} {
+	for _, name := range []string{"duration", "rounds", "seed", "ops", "workers", "model", "without"} {
 		if cmd.Flags().Changed(name) {
 			return nil, usage("--resume goes on under the settings that it was begun with: leave out --%s", name)
 		}
@@ -183,13 +207,13 @@ func (f *releaseFlags) open(cmd *cobra.Command, named bool) (*release, error) {
 		return nil, usage("--resume: the verification in %s is of %s, and not of %s", f.artifacts, rel.Flags.Target, f.Target)
 	}
 	was := rel.Flags
-	f.Target, f.Seed, f.Ops, f.Workers, f.Duration, f.Models = was.Target, was.Seed, was.Ops, was.Workers, was.Duration, was.Models
+	f.Target, f.Seed, f.Ops, f.Workers, f.Duration, f.Rounds, f.Models, f.Without = was.Target, was.Seed, was.Ops, was.Workers, was.Duration, was.Rounds, was.Models, was.Without
 	return rel, f.countCases()
 }
 
 func (f *releaseFlags) begin(rel *release) error {
-	if f.Duration <= 0 || f.Ops < 1 || f.Ops > maxOps || f.Workers < 1 || f.Workers > maxWorkers {
-		return usage("--duration %s, --ops %d, --workers %d: give more than nothing of each", f.Duration, f.Ops, f.Workers)
+	if f.Duration <= 0 || f.Rounds < 0 || f.Ops < 1 || f.Ops > maxOps || f.Workers < 1 || f.Workers > maxWorkers {
+		return usage("--duration %s, --rounds %d, --ops %d, --workers %d: give a time, and numbers that can be", f.Duration, f.Rounds, f.Ops, f.Workers)
 	}
 	models := &soakFlags{models: f.Models}
 	if err := models.checkModels(); err != nil {
@@ -199,11 +223,24 @@ func (f *releaseFlags) begin(rel *release) error {
 	for _, m := range models.Models {
 		f.Models = append(f.Models, m.Name)
 	}
+	for _, name := range f.Without {
+		if !slices.ContainsFunc(f.all(), func(s stage) bool { return s.Name == name }) {
+			return usage("--without %s: there is no such stage: there are %s", name, stageNames(f.all()))
+		}
+	}
 	rel.Flags = *f
 	if err := f.countCases(); err != nil {
 		return err
 	}
 	return f.keep(rel)
+}
+
+func stageNames(list []stage) string {
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (f *releaseFlags) countCases() error {

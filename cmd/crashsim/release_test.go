@@ -173,6 +173,10 @@ func TestReleaseStages(t *testing.T) {
 	if got, want := fmt.Sprint(names), "[cases model-posix model-xfs audit soak]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	f.Without = []string{"audit"}
+	if s := f.stages()[3]; !strings.Contains(s.Skip, "--without audit") {
+		t.Errorf("left out: %+v", s)
+	}
 	f.cases = 0
 	if s := f.stages()[0]; s.Skip == "" {
 		t.Error("a soak of no cases would be one without end")
@@ -182,6 +186,7 @@ func TestReleaseStages(t *testing.T) {
 		"verify-release ledger":          `unknown target "ledger"`,
 		"verify-release --model ext9":    `unknown model "ext9"`,
 		"verify-release --ops 0":         "--ops 0",
+		"verify-release --without faith": "no such stage: there are cases, model-",
 		"verify-release --duration 0s":   "--duration 0",
 		"verify-release --resume":        "no verification was begun",
 		"verify-release --artifacts=":    "--artifacts",

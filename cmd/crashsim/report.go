@@ -120,11 +120,15 @@ func readFinding(path string) (*report.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	return tellCase(c, path), nil
+}
+
+func tellCase(c *crashtest.Case, path string) *report.Finding {
 	f := &report.Finding{File: path, Case: c}
 	t, err := targetOf(c)
 	if err != nil {
 		f.Why = "It is not carried out here, since this crashsim does not know it: " + err.Error() + "."
-		return f, nil
+		return f
 	}
 	f.Story, err = c.Tell(t)
 	switch {
@@ -133,5 +137,5 @@ func readFinding(path string) (*report.Finding, error) {
 	case err != nil:
 		f.Why = err.Error()
 	}
-	return f, nil
+	return f
 }

@@ -205,10 +205,11 @@ func (o *soakOutput) progressLine(st *soak.Status) {
 			Capped    int     `json:"capped"`
 			Sites     int     `json:"sites"`
 			Branches  int     `json:"branches"`
+			Probes    int     `json:"probes"`
 			Findings  int     `json:"findings"`
 			Memory    int64   `json:"memory_bytes"`
 		}{"progress", st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries,
-			st.Capped, st.Sites, st.Branches, len(st.Findings), st.Memory})
+			st.Capped, st.Sites, st.Branches, st.Probes, len(st.Findings), st.Memory})
 		return
 	}
 	o.printf("%s: %s\n", span(st.Elapsed), strings.Join(figures(st), ", "))
@@ -228,5 +229,5 @@ func (o *soakOutput) summary(r *crashtest.Record) {
 	if len(r.Findings) > 0 {
 		first = filepath.Join(o.flags.artifacts, r.Findings[0].Case)
 	}
-	tellRecord(o.output, r, &st.Totals, st.Sites, st.Branches, first)
+	tellRecord(o.output, r, &st.Totals, reached{st.Sites, st.Branches, st.Probes}, first)
 }

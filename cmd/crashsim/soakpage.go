@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"crashsim/crashtest"
+	"crashsim/crashtest/report"
 	"crashsim/crashtest/soak"
 )
 
@@ -30,18 +30,6 @@ type livePage struct {
 
 //go:embed soakpage.html
 var soakPage []byte
-
-var findingPage = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Finding {{.Number}}: {{.Kind}}</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:1em auto;max-width:70em;padding:0 1em}
-pre{overflow:auto;font:13px/1.45 ui-monospace,monospace}</style>
-<p><a href="/">the soak</a></p>
-<h1>Finding {{.Number}}</h1>
-<p><strong>{{.Text}}</strong></p>
-<p>First in round {{.Round}}, in {{.Rounds}} rounds so far, {{.Seen}} disks. To repeat it: <code>crashsim replay {{.Path}}</code></p>
-<pre>{{.Report}}</pre>
-`))
 
 // listen takes the address of the page, where one is asked for.
 func (f *soakFlags) listen() (*livePage, error) {
@@ -109,10 +97,7 @@ func (f *soakFlags) handler(s *soak.Soak) http.Handler {
 		}
 		found := st.Findings[n-1]
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = findingPage.Execute(w, map[string]any{
-			"Number": n, "Kind": found.Case.Kind, "Text": found.Sentence, "Round": found.Round, "Rounds": found.Rounds, "Seen": found.Seen,
-			"Report": found.Case.Report, "Path": f.artifacts + "/" + s.CaseFile(found),
-		})
+		_ = report.Write(w, f.findingDoc(s, found), "html")
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	metrics := prometheus.NewRegistry()
@@ -124,6 +109,13 @@ func (f *soakFlags) handler(s *soak.Soak) http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// findingDoc is the report of one finding.
+func (f *soakFlags) findingDoc(s *soak.Soak, found *soak.Finding) *report.Doc {
+	one := tellCase(found.Case, f.artifacts+"/"+s.CaseFile(found))
+	one.FindingNote = crashtest.FindingNote{Kind: found.Case.Kind, Sentence: found.Sentence, Seen: found.Seen}
+	return &report.Doc{Findings: []report.Finding{*one}, Version: version(), Up: "/", UpName: "the soak"}
 }
 
 // statusJSON is what the page asks for.
@@ -156,6 +148,7 @@ func statusJSON(st *soak.Status) any {
 		Capped    int                `json:"capped"`
 		Sites     int                `json:"sites"`
 		Branches  int                `json:"branches"`
+		Probes    int                `json:"probes"`
 		Memory    int64              `json:"memory_bytes"`
 		Limit     int64              `json:"memory_limit_bytes"`
 		Done      bool               `json:"done"`
@@ -164,7 +157,7 @@ func statusJSON(st *soak.Status) any {
 		Samples   []crashtest.Sample `json:"samples"`
 	}{
 		st.Target, st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries, st.Capped,
-		st.Sites, st.Branches, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
+		st.Sites, st.Branches, st.Probes, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
 	}
 	for _, f := range st.Findings {
 		out.Findings = append(out.Findings, finding{f.Number, string(f.Case.Kind), f.Sentence, f.Round, f.Rounds, f.Seen})
@@ -197,6 +190,7 @@ func (m *soakMetrics) Collect(ch chan<- prometheus.Metric) {
 		{"findings", "Causes of failure that were found.", prometheus.GaugeValue, float64(len(st.Findings))},
 		{"sites", "Places in the store that changed the disk or synced it.", prometheus.GaugeValue, float64(st.Sites)},
 		{"branches", "Ways that recoveries went behind a crash at a site.", prometheus.GaugeValue, float64(st.Branches)},
+		{"probes", "What crashes took back, with what recovery did about it.", prometheus.GaugeValue, float64(st.Probes)},
 		{"memory_bytes", "Memory that the process has for Go.", prometheus.GaugeValue, float64(st.Memory)},
 		{"elapsed_seconds", "Time that the soak went on, over all its lives.", prometheus.GaugeValue, st.Elapsed.Seconds()},
 	} {

@@ -24,7 +24,7 @@ func figures(st *soak.Status) []string {
 		thousands(st.Recoveries) + " recoveries",
 		thousands(st.Capped) + " capped",
 		plural(st.Sites, "site"),
-		plural(st.Branches, "probe") + " fired",
+		plural(st.Probes, "probe") + " fired",
 		plural(len(st.Findings), "finding"),
 		inBytes(st.Memory),
 	}
@@ -41,9 +41,12 @@ func share(part, whole int) string {
 	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
 }
 
+// reached is how much of a store a soak came by.
+type reached struct{ sites, branches, probes int }
+
 // tellRecord tells the verdict of a soak or of merged shards, and what was not
 // searched.
-func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, sites, branches int, first string) {
+func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, seen reached, first string) {
 	took := time.Duration(r.Seconds * float64(time.Second))
 	if o.json != nil {
 		o.object(struct {
@@ -59,12 +62,13 @@ func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, sites, branches 
 			OutOfMemory int      `json:"out_of_memory_rounds"`
 			Sites       int      `json:"sites"`
 			Branches    int      `json:"branches"`
+			Probes      int      `json:"probes"`
 			Findings    int      `json:"findings"`
 			NotSearched []string `json:"not_searched"`
 			Interrupted bool     `json:"interrupted"`
 			Seconds     float64  `json:"seconds"`
 		}{"summary", string(r.Verdict), t.Rounds, t.Ops, t.CrashPoints, t.States, t.Unique, t.Recoveries, t.Capped, t.OutOfMemory,
-			sites, branches, len(t.Findings), r.NotSearched, r.Interrupted, r.Seconds})
+			seen.sites, seen.branches, seen.probes, len(t.Findings), r.NotSearched, r.Interrupted, r.Seconds})
 		return
 	}
 	if len(t.Findings) > 0 {
@@ -78,7 +82,7 @@ func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, sites, branches 
 	o.printf("%s: %s\n", strings.ToUpper(string(r.Verdict)), plural(len(t.Findings), "finding"))
 	o.printf("%s, %s, %s crash points, %s states, %s unique, %s recoveries, %s capped, %s, %s fired, %s\n",
 		plural(t.Rounds, "round"), plural(t.Ops, "operation"), thousands(t.CrashPoints), thousands(t.States), thousands(t.Unique),
-		thousands(t.Recoveries), thousands(t.Capped), plural(sites, "site"), plural(branches, "probe"), span(took))
+		thousands(t.Recoveries), thousands(t.Capped), plural(seen.sites, "site"), plural(seen.probes, "probe"), span(took))
 	o.printf("not searched:\n")
 	for _, text := range r.NotSearched {
 		o.printf("  - %s\n", text)

@@ -16,6 +16,8 @@ type Doc struct {
 	Findings []Finding
 	// Version is that of the crashsim that shows it.
 	Version string
+	// Up and UpName are a link that a page of one finding begins with, if not empty.
+	Up, UpName string
 	// Brief leaves the findings at a line each, as text and Markdown.
 	Brief bool
 }

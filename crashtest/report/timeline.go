@@ -64,7 +64,6 @@ func layOut(ch *crashtest.Chapter) *timeline {
 	t := &timeline{}
 	column := t.pickLanes(ch)
 	grid := newGrid(ch, column, len(t.Lanes))
-	op := -1
 	if len(ch.Steps) > 0 && !ch.Steps[0].Op.Kind.IsMark() {
 		t.Rows = append(t.Rows, row{Kind: "op", Text: "the store is opened"})
 	}
@@ -81,7 +80,7 @@ func layOut(ch *crashtest.Chapter) *timeline {
 		r := row{Step: i, Kind: "disk", Cells: grid.row(i), Text: s.Text, Fate: s.Fate()}
 		switch s.Op.Kind {
 		case faultfs.MarkBegin:
-			op = s.Op.Index
+			op := s.Op.Index
 			r.Kind, r.Text = "op", fmt.Sprintf("operation %d: %s", op+1, textOf(ch, op, s))
 		case faultfs.MarkAck:
 			r.Kind, r.Text = "ack", fmt.Sprintf("operation %d is acknowledged", s.Op.Index+1)

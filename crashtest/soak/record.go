@@ -60,7 +60,8 @@ func record(t *crashtest.Target, h *Header, totals *Totals) *crashtest.Record {
 		Findings: []crashtest.FindingNote{}, NotSearched: notSearched(h, totals), Environment: crashtest.Here(),
 		Throughput: slices.Clone(totals.Samples),
 	}
-	r.Probes = []crashtest.Probe{{Name: "call sites of the store", Seen: totals.Sites()}, {Name: "ways of recovery behind them", Seen: totals.Branches()}}
+	r.Probes = []crashtest.Probe{{Name: "call sites of the store", Seen: totals.Sites()}, {Name: "ways of recovery behind them", Seen: totals.Branches()},
+		{Name: "different losses with what recovery did about them", Seen: totals.Probes()}}
 	for _, m := range h.Models {
 		r.Probes = append(r.Probes, crashtest.Probe{Name: "rounds under " + m, Seen: totals.Models[m]})
 	}

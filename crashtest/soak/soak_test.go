@@ -114,7 +114,7 @@ func TestShardsAreOneSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := told(m.Totals); got != told(&want.Totals) || m.Whole != rounds || len(m.Missing) > 0 ||
-		m.Totals.Sites() != want.Sites || m.Totals.Branches() != want.Branches {
+		m.Totals.Sites() != want.Sites || m.Totals.Branches() != want.Branches || m.Totals.Probes() != want.Probes || want.Probes == 0 {
 		t.Errorf("merged: %s%d whole, missing %q, %d sites, %d branches\none soak: %s%d sites, %d branches",
 			got, m.Whole, m.Missing, m.Totals.Sites(), m.Totals.Branches(), told(&want.Totals), want.Sites, want.Branches)
 	}

@@ -12,6 +12,7 @@ type Status struct {
 	Totals
 	Sites    int // places in the store that asked something of the disk
 	Branches int // ways that recoveries went behind them
+	Probes   int // what crashes took back, with what recovery did about it
 	Running  []Running
 	Waiting  int           // rounds that are done, for one before them that is not
 	Width    int           // rounds at once
@@ -31,7 +32,7 @@ func (s *Soak) Status() Status {
 	defer s.mu.Unlock()
 	st := Status{
 		Target: s.target.Name, Resumed: s.resumed, Totals: s.totals.copy(), Rounds: s.totals.Rounds,
-		Sites: s.totals.Sites(), Branches: s.totals.Branches(),
+		Sites: s.totals.Sites(), Branches: s.totals.Branches(), Probes: s.totals.Probes(),
 		Width: s.width, Left: -1, Memory: s.usage(), Limit: s.cfg.Memory, Done: s.done, Why: s.end.Why,
 	}
 	st.Elapsed = s.elapsed()
@@ -53,7 +54,7 @@ func (s *Soak) Status() Status {
 // copy gives what of the totals can be read while they change.
 func (t *Totals) copy() Totals {
 	c := *t
-	c.sites, c.branches, c.causes, c.Models = nil, nil, nil, nil
+	c.sites, c.branches, c.probes, c.causes, c.Models = nil, nil, nil, nil, nil
 	c.Samples = slices.Clone(t.Samples)
 	c.Findings = make([]*Finding, len(t.Findings))
 	for i, f := range t.Findings {

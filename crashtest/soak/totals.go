@@ -33,6 +33,7 @@ type Outcome struct {
 	// What no round of this shard before has come by.
 	Sites    []string `json:"sites,omitempty"`
 	Branches []string `json:"branches,omitempty"` // as hexadecimal numbers
+	Probes   []string `json:"probes,omitempty"`   // by name: see [crashtest.Probe]
 
 	Found []Found `json:"found,omitempty"`
 }
@@ -67,6 +68,7 @@ type Totals struct {
 	target   *crashtest.Target // nil: findings have no sentence
 	sites    map[string]bool
 	branches map[string]bool
+	probes   map[string]bool
 	causes   map[string]*Finding
 	sampler
 }
@@ -74,7 +76,7 @@ type Totals struct {
 func newTotals(t *crashtest.Target) *Totals {
 	return &Totals{
 		target: t, Models: map[string]int{},
-		sites: map[string]bool{}, branches: map[string]bool{}, causes: map[string]*Finding{},
+		sites: map[string]bool{}, branches: map[string]bool{}, probes: map[string]bool{}, causes: map[string]*Finding{},
 	}
 }
 
@@ -83,6 +85,10 @@ func (t *Totals) Sites() int { return len(t.sites) }
 
 // Branches is the number of different ways that recoveries went behind them.
 func (t *Totals) Branches() int { return len(t.branches) }
+
+// Probes is the number of different things that crashes took back and recovery did
+// something about.
+func (t *Totals) Probes() int { return len(t.probes) }
 
 // Verdict is what it comes to.
 func (t *Totals) Verdict() crashtest.Verdict {
@@ -99,6 +105,7 @@ func (t *Totals) Verdict() crashtest.Verdict {
 func (t *Totals) trim(o *Outcome) {
 	o.Sites = slices.DeleteFunc(o.Sites, func(s string) bool { return t.sites[s] })
 	o.Branches = slices.DeleteFunc(o.Branches, func(b string) bool { return t.branches[b] })
+	o.Probes = slices.DeleteFunc(o.Probes, func(p string) bool { return t.probes[p] })
 	for i := range o.Found {
 		if t.causes[o.Found[i].Cause] != nil {
 			o.Found[i].Case = ""
@@ -126,6 +133,9 @@ func (t *Totals) add(o *Outcome) (fresh []*Finding, err error) {
 	}
 	for _, b := range o.Branches {
 		t.branches[b] = true
+	}
+	for _, p := range o.Probes {
+		t.probes[p] = true
 	}
 	for i := range o.Found {
 		f := t.causes[o.Found[i].Cause]

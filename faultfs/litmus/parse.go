@@ -241,7 +241,7 @@ func (p *parser) expect(words []string) error {
 		}
 	}
 	e := Expectation{After: -1, line: p.line}
-	if len(words) != 2 && !(len(words) == 4 && words[2] == "after") {
+	if len(words) != 2 && (len(words) != 4 || words[2] != "after") {
 		return fmt.Errorf("expected: expect MODELS exactly|allows|forbids [after N], found %q", strings.Join(append([]string{"expect"}, words...), " "))
 	}
 	for name := range strings.SplitSeq(words[0], ",") {

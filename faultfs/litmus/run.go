@@ -177,11 +177,11 @@ func (r *runner) disksOf(c *faultfs.Cut) (diskSet, error) {
 			set.capped = true
 			break
 		}
-		if key := disk.Key(); seen[key] {
+		key := disk.Key()
+		if seen[key] {
 			continue
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		d, err := read(disk, r.cuts)
 		if err != nil {
 			return set, err
