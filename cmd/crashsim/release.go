@@ -40,7 +40,7 @@ func releaseCommand() *cobra.Command {
 		Use:   "verify-release [TARGET]",
 		Short: "all that is to be tried before a release, with one verdict (of store, if none is given)",
 		Long: `Verify-release explores the regression cases, then the default workload under each
-persistence model, audits every barrier, and soaks. Each of these stages is a
+persistence model and with each fault, audits every barrier, and soaks. Each of these stages is a
 command of crashsim, with a folder of its own in the artifacts folder for what it
 prints and finds; --resume goes on behind the last one that came to its end.
 
@@ -48,7 +48,7 @@ It ends with one verdict, one record (crashsim report DIR), one page, report.htm
 and what was not checked. It passes where every stage has passed.`,
 		Example: `  crashsim verify-release store --duration 2h
   crashsim verify-release --resume
-  crashsim verify-release store --ops 4 --model posix --without audit --rounds 2`,
+  crashsim verify-release store --ops 4 --model posix --without audit,faults --rounds 2`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Target = "store"
@@ -65,7 +65,7 @@ and what was not checked. It passes where every stage has passed.`,
 	fl.IntVar(&f.Ops, "ops", d.Ops, "operations in the default workload, about")
 	fl.IntVar(&f.Workers, "workers", d.Workers, "how much is done at once; changes no result")
 	fl.StringSliceVar(&f.Models, "model", []string{"all"}, "persistence models")
-	fl.StringSliceVar(&f.Without, "without", nil, "stages to leave out, which is told as not checked: cases, model-NAME, audit, soak")
+	fl.StringSliceVar(&f.Without, "without", nil, "stages to leave out, which is told as not checked: cases, models, faults, audit, soak")
 	fl.StringVar(&f.artifacts, "artifacts", "crashsim-release", "folder for all that the stages leave")
 	fl.BoolVar(&f.resume, "resume", false, "go on with what is in the artifacts folder, under its own settings")
 	return cmd
@@ -97,26 +97,22 @@ func (f *releaseFlags) all() []stage {
 	if f.cases == 0 {
 		cases.Skip = "there is no regression case of " + f.Target
 	}
-	list := []stage{cases}
-	for _, m := range f.Models {
-		list = append(list, stage{Name: "model-" + m, Doc: "run under " + m, Args: []string{"run", f.Target, seed, workers, ops, "--model=" + m}})
-	}
+	models := "--model=" + strings.Join(f.Models, ",")
 	soak := []string{"soak", f.Target, seed, workers, "--duration=" + f.Duration.String()}
 	if f.Rounds > 0 {
 		soak[4] = fmt.Sprint("--rounds=", f.Rounds)
 	}
-	for _, m := range f.Models {
-		soak = append(soak, "--model="+m)
+	return []stage{
+		cases,
+		{Name: "models", Doc: "crashes under each model", Args: []string{"run", f.Target, seed, workers, ops, models}},
+		{Name: "faults", Doc: "each fault at each call", Args: []string{"faults", f.Target, seed, workers, ops}},
+		{Name: "audit", Doc: "each barrier taken away", Args: []string{"audit", f.Target, seed, workers}},
+		{Name: "soak", Doc: "workloads of every mix", Args: append(soak, models)},
 	}
-	return append(list,
-		stage{Name: "audit", Doc: "each barrier taken away", Args: []string{"audit", f.Target, seed, workers}},
-		stage{Name: "soak", Doc: "workloads of every mix", Args: soak},
-	)
 }
 
 // standing is what no stage tries.
 var standing = []string{
-	"Errors of a disk, and damage at rest: it fails in no way but by a crash.",
 	"Several callers at once: workloads are of one at a time.",
 	"A real disk: what a crash leaves is worked out by the models (make soak kills the store on the disk of this machine).",
 }

@@ -95,7 +95,7 @@ func TestReleaseGroupsFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all.Findings) < len(one.Findings) || len(all.Models.Rows) != 2 {
+	if len(all.Findings) < len(one.Findings) || len(all.Models.Rows) < 2 {
 		t.Errorf("%d findings, %d in one stage; %d rows", len(all.Findings), len(one.Findings), len(all.Models.Rows))
 	}
 	both := 0
@@ -170,7 +170,7 @@ func TestReleaseStages(t *testing.T) {
 			t.Errorf("%q: %v", s.Args, err)
 		}
 	}
-	if got, want := fmt.Sprint(names), "[cases model-posix model-xfs audit soak]"; got != want {
+	if got, want := fmt.Sprint(names), "[cases models faults audit soak]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	f.Without = []string{"audit"}
@@ -186,7 +186,7 @@ func TestReleaseStages(t *testing.T) {
 		"verify-release ledger":          `unknown target "ledger"`,
 		"verify-release --model ext9":    `unknown model "ext9"`,
 		"verify-release --ops 0":         "--ops 0",
-		"verify-release --without faith": "no such stage: there are cases, model-",
+		"verify-release --without faith": "no such stage: there are cases, models, ",
 		"verify-release --duration 0s":   "--duration 0",
 		"verify-release --resume":        "no verification was begun",
 		"verify-release --artifacts=":    "--artifacts",

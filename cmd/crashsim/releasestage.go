@@ -180,7 +180,10 @@ func (c *conclusion) stage(s stage, result stageResult, dir string) {
 			c.not(s.Name, text)
 		}
 	}
-	if own.Command == "run" {
+	switch {
+	case own.Models != nil:
+		r.Models = own.Models
+	case own.Command == "run":
 		c.model(own)
 	}
 	if own.Audit != nil {

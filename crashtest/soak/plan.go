@@ -48,7 +48,9 @@ func (p *plan) round(number int) *round {
 	if number < len(p.cases) {
 		c := &p.cases[number]
 		r.from, r.again, r.ops = "case "+c.Name, c, c.Scenario.Ops
-		r.mix.Model, _ = faultfs.ModelNamed(c.Model)
+		if m, err := c.Rule(); err == nil { // else it was not checked, and is explored under what was drawn
+			r.mix.Model = m
+		}
 		r.mix.Ops, r.mix.Depth = len(r.ops), max(c.Depth, len(c.Scenario.Crashes)-1)
 		return r
 	}

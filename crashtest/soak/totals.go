@@ -75,7 +75,7 @@ type Totals struct {
 
 func newTotals(t *crashtest.Target) *Totals {
 	return &Totals{
-		target: t, Models: map[string]int{},
+		target: t, sampler: sampler{every: 1}, Models: map[string]int{},
 		sites: map[string]bool{}, branches: map[string]bool{}, probes: map[string]bool{}, causes: map[string]*Finding{},
 	}
 }
@@ -178,6 +178,6 @@ func (t *Totals) sample(o *Outcome) {
 			half = append(half, t.Samples[i])
 		}
 		t.Samples = half
-		t.every = max(2*t.every, o.At/maxSamples)
+		t.every *= 2
 	}
 }
