@@ -27,13 +27,15 @@ func Property(target *crashtest.Target, cfg crashtest.Config) func(*rapid.T) {
 	}
 }
 
-// Workload draws operations one after another, so that rapid can leave out any.
+// Workload draws operations one after another, so that rapid can leave out any, and
+// how many of them are asked for: [crashtest.Once] crashes the last, and a crash in the
+// first, or in opening, is as good.
 func Workload(t *rapid.T, target *crashtest.Target) (ops []string) {
 	c := Chooser(t)
 	t.Repeat(map[string]func(*rapid.T){
 		"operation": func(*rapid.T) { ops = append(ops, target.Generate(c, 1)...) },
 	})
-	return ops
+	return ops[:rapid.IntRange(0, len(ops)).Draw(t, "operations")]
 }
 
 // Chooser makes its choices by draws, the simplest first when rapid shrinks.
