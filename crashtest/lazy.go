@@ -189,13 +189,15 @@ type lazyWalk struct {
 	made  int
 	tried map[string]bool
 	seen  map[*visit]bool
+
+	classes bool // are tried first, and the lazy search has half of what may be tried
 }
 
 // all tells whether it came to the end of all there is.
 func (w *lazyWalk) all() bool {
 	needs := w.cut.Needs
 	w.seen = map[*visit]bool{}
-	if w.classes {
+	if w.classes = w.explorer.classes && more(needs, w.maxStates); w.classes {
 		for _, set := range classSets(needs, w.maxStates) {
 			w.try(set)
 		}
