@@ -56,8 +56,12 @@ func TestLivePage(t *testing.T) {
 	if target := js[string](b, `document.getElementById("target").textContent`); !strings.Contains(target, "seedstore") {
 		t.Errorf("the page is of %q", target)
 	}
+	b.do(chromedp.Focus(chromedp.CSS("#findings a")))
 	before := js[string](b, `document.getElementById("figures").innerText`)
 	b.until(`document.getElementById("figures").innerText !== ` + quote(before)) // without being asked
+	if !js[bool](b, `document.activeElement.matches("#findings a")`) {
+		t.Error("with what is new the keyboard loses its place")
+	}
 	sentence := js[string](b, `document.querySelector("#findings a").textContent`)
 	b.do(chromedp.Focus(chromedp.CSS("#findings a")), chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(".timeline")))
 	if h1 := js[string](b, `document.querySelector("h1").innerText`); h1 != sentence {
