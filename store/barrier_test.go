@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -84,4 +85,42 @@ func names(c *faultfs.Cut) string {
 		b.WriteString(e.String() + "; ")
 	}
 	return b.String()
+}
+
+// A repair that goes on where a killed one had come to relies on no copy whose name
+// could still be lost: through a power cut in it the damaged original is there, in its
+// place or kept.
+func TestRepairKeepsTheOriginal(t *testing.T) {
+	for name, path := range map[string]string{"damaged event": eventsFile, "damaged entry": transcript} {
+		for _, disk := range []*faultfs.Sim{fill(t, 3), killed(t, 3)} {
+			damages(t)[name].do(t, disk)
+			original := readFile(t, disk, path)
+			sim := disk.Fork()
+			repair(t, sim)
+			images := 0
+			eachCut(t, sim.Trace(), func(cut *faultfs.Cut) {
+				next := cut.Kill()
+				repair(t, next)
+				eachCut(t, next.Trace(), func(cut *faultfs.Cut) {
+					everyImage(t, cut, func(image *faultfs.Sim) {
+						images++
+						if !holdsFile(t, image, original) {
+							t.Fatalf("%s: the original is nowhere: %q", name, list(t, image))
+						}
+					})
+				})
+			})
+			t.Logf("%s: %d images", name, images)
+		}
+	}
+}
+
+func holdsFile(t *testing.T, sim *faultfs.Sim, content []byte) bool {
+	t.Helper()
+	for _, name := range list(t, sim) {
+		if !strings.HasSuffix(name, "/") && bytes.Equal(readFile(t, sim, name), content) {
+			return true
+		}
+	}
+	return false
 }
