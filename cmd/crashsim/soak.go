@@ -151,6 +151,9 @@ func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak, 
 	if err := f.canary(cmd.Context()); err != nil {
 		return err
 	}
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(100)) // rounds differ in size: what one leaves is not for the next to stand on
+	}
 	if f.Memory > 0 {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(f.Memory))
 	}

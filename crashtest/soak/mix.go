@@ -45,13 +45,14 @@ type Mix struct {
 	Model   faultfs.Model
 	Ops     int // at most
 	Depth   int
+	Search  crashtest.Search
 	Without []string // kinds of operations that are left out
 	Few     []string // and of which one in four is left
 	Leans   []string // how choices among so many are made, as "low 4 9"
 }
 
 func (m *Mix) String() string {
-	text := fmt.Sprintf("%s, depth %d, %d ops", m.Model.Name, m.Depth, m.Ops)
+	text := fmt.Sprintf("%s, %s search, depth %d, %d ops", m.Model.Name, m.Search, m.Depth, m.Ops)
 	for _, part := range []struct {
 		name string
 		list []string
@@ -69,6 +70,8 @@ func draw(r *rand.Rand, p Profile, models []faultfs.Model) *Mix {
 		Model: models[r.IntN(len(models))],
 		Ops:   p.minOps + r.IntN(p.maxOps-p.minOps+1),
 		Depth: p.minDepth + r.IntN(p.maxDepth-p.minDepth+1),
+		// Either tries all that there is to try where it comes to its end.
+		Search: []crashtest.Search{crashtest.SearchAuto, crashtest.SearchLazy}[r.IntN(2)],
 	}
 }
 

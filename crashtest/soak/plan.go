@@ -73,7 +73,7 @@ func (p *plan) round(number int) *round {
 func (r *round) config(progress func(crashtest.Progress)) crashtest.Config {
 	cfg := crashtest.Defaults()
 	cfg.Model, cfg.Seed, cfg.Ops, cfg.Depth = r.mix.Model, r.seed, len(r.ops), r.mix.Depth
-	cfg.Workers, cfg.MaxStates, cfg.KeepGoing, cfg.Progress = 1, r.plan.maxStates, r.plan.keepGoing, progress
+	cfg.Search, cfg.Workers, cfg.MaxStates, cfg.KeepGoing, cfg.Progress = r.mix.Search, 1, r.plan.maxStates, r.plan.keepGoing, progress
 	return cfg
 }
 
