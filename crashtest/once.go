@@ -76,8 +76,7 @@ func (tr *Trial) crash(p *play, choose Chooser) {
 	}
 	p.ended(c, cut, lost, right)
 	sc.Crashes, sc.Last = append(sc.Crashes, c), InRecovery
-	// Killed, it has to recover first: what it will show may be lost until then.
-	if c.In != InProbes && !c.Kill && choose.Choose(8) == 7 && p.live(InProbes, sim) == nil {
+	if c.In != InProbes && choose.Choose(8) == 7 && p.live(InProbes, sim) == nil {
 		sc.Last = InProbes
 		return
 	}
