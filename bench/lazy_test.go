@@ -1,0 +1,129 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"crashsim/crashtest"
+	"crashsim/examples/workerruntime"
+	"crashsim/faultfs"
+)
+
+// search runs a target, and gives the most that was on the heap after a collection,
+// in MiB, looked at now and then.
+func search(b *testing.B, t *crashtest.Target, cfg crashtest.Config) (r *crashtest.Result, took time.Duration, peak float64) {
+	b.Helper()
+	next := time.Now()
+	cfg.Progress = func(crashtest.Progress) {
+		if time.Now().After(next) {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, float64(m.HeapAlloc)/(1<<20))
+			next = time.Now().Add(time.Second)
+		}
+	}
+	begin := time.Now()
+	r, err := crashtest.Run(context.Background(), t, cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := r.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return r, time.Since(begin), peak
+}
+
+// BenchmarkLazy gives how many times as many disks are recovered from where all are
+// tried as where the search is lazy, on the store's default workload, and what the
+// lazy one takes on one ten times as long. Both have to pass. All of the longer one
+// is tried where CRASHSIM_LONG is set: it takes a quarter of an hour.
+func BenchmarkLazy(b *testing.B) {
+	for _, ops := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("ops=%d", ops), func(b *testing.B) {
+			for b.Loop() {
+				cfg := crashtest.Defaults()
+				cfg.Ops, cfg.Search = ops, crashtest.SearchLazy
+				target := workerruntime.Targets()[0]
+				lazy, took, peak := search(b, &target, cfg)
+				b.ReportMetric(float64(lazy.Recoveries), "recoveries")
+				b.ReportMetric(float64(lazy.Recoveries)/took.Seconds(), "recoveries/s")
+				b.ReportMetric(peak, "MiB-heap")
+				if ops > 100 && os.Getenv("CRASHSIM_LONG") == "" {
+					continue
+				}
+				cfg.Search = crashtest.SearchExhaustive
+				all, _, _ := search(b, &target, cfg)
+				b.ReportMetric(float64(all.Recoveries)/float64(lazy.Recoveries), "x-fewer")
+			}
+		})
+	}
+}
+
+// BenchmarkWorkers gives how many times as fast two workers are as one.
+func BenchmarkWorkers(b *testing.B) {
+	var one, two time.Duration
+	for b.Loop() {
+		for workers, took := range []*time.Duration{&one, &two} {
+			cfg := crashtest.Defaults()
+			cfg.Search, cfg.Workers = crashtest.SearchLazy, workers+1
+			target := workerruntime.Targets()[0]
+			_, d, _ := search(b, &target, cfg)
+			*took += d
+		}
+	}
+	b.ReportMetric(float64(one)/float64(two), "x-faster")
+}
+
+// BenchmarkForty goes to the end of a cut with 2^40 disks, for a store whose recovery
+// looks at ten of the forty things that may be there.
+func BenchmarkForty(b *testing.B) {
+	cfg := crashtest.Defaults()
+	cfg.Search, cfg.Ops, cfg.Depth = crashtest.SearchLazy, 1, 0
+	for b.Loop() {
+		r, _, _ := search(b, fortyTarget(), cfg)
+		b.ReportMetric(float64(r.Recoveries), "recoveries")
+		b.ReportMetric(float64(r.Capped), "capped")
+	}
+}
+
+// forty makes forty folders in one operation, and syncs none. It holds nothing.
+type forty struct{ fsys faultfs.FS }
+
+func fortyTarget() *crashtest.Target {
+	return &crashtest.Target{
+		Name: "forty",
+		Open: func(fsys faultfs.FS) (crashtest.Store, error) {
+			for i := range 10 {
+				_, _ = fsys.Stat(fmt.Sprint("folder", i)) // there or not, both are right
+			}
+			return &forty{fsys}, nil
+		},
+		Model:    func() crashtest.Model { return fortyModel{} },
+		Generate: func(crashtest.Chooser, int) []string { return []string{"make"} },
+		Probes:   func(crashtest.Model) []string { return nil },
+	}
+}
+
+func (f *forty) Apply(string) (string, error) {
+	for i := range 40 {
+		if err := f.fsys.Mkdir(fmt.Sprint("folder", i), 0o777); err != nil && !strings.Contains(err.Error(), "exists") {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (f *forty) State() (string, error) { return "", nil }
+func (f *forty) Close() error           { return nil }
+
+type fortyModel struct{}
+
+func (fortyModel) Apply(string) string      { return "" }
+func (fortyModel) State() string            { return "" }
+func (m fortyModel) Clone() crashtest.Model { return m }
