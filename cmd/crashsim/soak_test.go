@@ -57,7 +57,7 @@ func soaked(t *testing.T, out, dir string) string {
 func TestSoakSurvivesKills(t *testing.T) {
 	kills, rounds := 6, 12
 	if s := os.Getenv("CRASHSIM_KILLS"); s != "" {
-		kills, rounds = 20, 60
+		kills, rounds = 20, 40
 	}
 	inEmptyFolder(t)
 	a := crashsimProcess(t, soakArgs(rounds, "--artifacts", "whole")...)
@@ -75,7 +75,7 @@ func TestSoakSurvivesKills(t *testing.T) {
 		if _, err := os.Stat("killed/" + soak.JournalName); err == nil {
 			args = append(args, "--resume")
 		}
-		out, ended := killedAfter(t, child(t, args...), r.IntN(2+2*rounds/kills), time.Duration(r.IntN(int(50*time.Millisecond))))
+		out, ended := killedAfter(t, child(t, args...), r.IntN(1+rounds/kills), time.Duration(r.IntN(int(50*time.Millisecond))))
 		if shown = append(shown, findingsIn(out)...); ended {
 			t.Logf("it had ended before the kill %d", n+1)
 			break

@@ -24,8 +24,8 @@ type Profile struct {
 // Profiles lists the profiles, the quickest first.
 func Profiles() []Profile {
 	return []Profile{
-		{Name: "ci", Doc: "short rounds, for a soak of minutes", minOps: 2, maxOps: 12, minDepth: 0, maxDepth: 2},
-		{Name: "swarm", Doc: "rounds of every length, each with its own mix", minOps: 2, maxOps: 40, minDepth: 0, maxDepth: 2},
+		{Name: "ci", Doc: "rounds of up to 12 operations, for a soak of minutes", minOps: 2, maxOps: 12, minDepth: 0, maxDepth: 2},
+		{Name: "swarm", Doc: "rounds of up to 24 operations, each with its own mix", minOps: 2, maxOps: 24, minDepth: 0, maxDepth: 2},
 		{Name: "exhaustive", Doc: "long rounds with all kinds of operations, and crashes deep inside recovery", minOps: 40, maxOps: 120, minDepth: 2, maxDepth: 3, whole: true},
 	}
 }
