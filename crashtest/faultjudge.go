@@ -32,6 +32,29 @@ func trustIn(plan faultfs.Plan) (t trust) {
 	return t
 }
 
+// zeroes tells whether a fault puts zeros in a sector's place.
+func zeroes(plan faultfs.Plan) bool {
+	return slices.ContainsFunc(plan, func(f faultfs.Fault) bool { return f.What.Deed == faultfs.Zero })
+}
+
+// trust is what may be asked in a life that begins so. Zeros are what a crash leaves
+// of an append as well: where the store was not closed before, they may take what
+// was written last, and no reader can tell.
+func (b *faultStart) trust(workload bool) trust {
+	if t := trustIn(b.plan); t != damaged || workload || b.closed || !zeroes(b.plan) {
+		return t
+	}
+	return lying
+}
+
+// left is what may be asked after a crash.
+func (l *faultLife) left() trust {
+	if l.trust == damaged && !l.closed && zeroes(l.armed.Plan()) {
+		return lying
+	}
+	return l.trust
+}
+
 // truthLines are the lines of states that were right at some time.
 type truthLines struct {
 	in    *interner
@@ -85,18 +108,20 @@ func causes(a faultfs.Action) (list []syscall.Errno, any bool) {
 	return list, false
 }
 
-// judgeError looks at an error that the store has answered: it has to lead to its
-// cause; where stored data is not what it was, it has to name a file. Then nothing
-// more is asked of the store.
-func (l *faultLife) judgeError(err error) *Failure {
+// judgeError looks at an error that the store has answered, before which n faults
+// had struck: it has to lead to its cause; where stored data is not what it was, it
+// has to name a file. Then nothing more is asked of the store.
+func (l *faultLife) judgeError(err error, n int) *Failure {
 	strikes := l.armed.Struck()
 	if len(strikes) == 0 {
 		return &Failure{Kind: OpFailed, Detail: err.Error()}
 	}
 	var want []string
+	anyCause := false
 	for _, s := range strikes {
 		list, any := causes(l.armed.Plan()[s.Fault].What)
-		if any || slices.ContainsFunc(list, func(e syscall.Errno) bool { return errors.Is(err, e) }) {
+		anyCause = anyCause || any
+		if slices.ContainsFunc(list, func(e syscall.Errno) bool { return errors.Is(err, e) }) {
 			return l.judgeKind(err, list)
 		}
 		for _, e := range list {
@@ -111,13 +136,22 @@ func (l *faultLife) judgeError(err error) *Failure {
 			l.over = true
 			return nil
 		}
-		return &Failure{Kind: Unnamed, Detail: err.Error()}
+		if !anyCause {
+			return &Failure{Kind: Unnamed, Detail: err.Error()}
+		}
 	}
-	if want == nil {
+	switch {
+	case anyCause:
+		return l.judgeKind(err, nil)
+	case len(strikes) == n:
+		return &Failure{Kind: Stuck, Detail: err.Error()}
+	case want == nil:
 		return &Failure{Kind: OpFailed, Detail: err.Error()}
 	}
-	return &Failure{Kind: Misreported, Detail: fmt.Sprintf("%s, which does not lead to: %s", err, strings.Join(want, ", "))}
+	return &Failure{Kind: Misreported, Detail: err.Error() + notCause + strings.Join(want, ", ")}
 }
+
+const notCause = ", which does not lead to: "
 
 func (l *faultLife) judgeKind(err error, list []syscall.Errno) *Failure {
 	if l.target.Reports == nil {
@@ -200,7 +234,7 @@ func (l *faultLife) wrongAnswer(want, got string) *Failure {
 	case lying: // an answer may be of what the lie has left: that has to be true
 		text, err := l.store.State()
 		if err != nil {
-			return l.judgeError(err)
+			return l.judgeError(err, l.watch.struck)
 		}
 		if !l.truth.has(text, l.set.ids()) {
 			return l.wrongState(text)

@@ -22,11 +22,13 @@ type faultLife struct {
 	disk   faultfs.FS
 	trust  trust
 	goesOn bool        // what has failed is not asked for again
+	closed bool        // as of a faultStart
 	plain  []stateID   // of the workload without faults
 	truth  *truthLines // that it may show
 
 	store    Store
 	set      refSet // what may be right
+	told     int    // faults that have struck
 	failures int    // operations that the disk has made fail
 	doubt    bool   // something has failed since the store was opened
 	certain  bool   // what the running store shows is what it has to keep
@@ -54,6 +56,7 @@ type faultStart struct {
 	plain  []stateID
 	truth  *truthLines
 	list   bool // the calls
+	closed bool // the store was closed, before a recovery, and nothing was lost since
 }
 
 // live carries out operations, none in a recovery, on a disk that is in one of the
@@ -62,7 +65,7 @@ func (b *faultStart) live(sim *faultfs.Sim, set refSet, ops []string) *faultLife
 	sim.Assume(b.model)
 	l := &faultLife{
 		session: &session{ops: ops, final: sim, failOp: -1, states: b.plain, right: map[int][]stateID{-1: set.ids()}},
-		target:  b.target, ref: b.ref, sim: sim, trust: trustIn(b.plan), goesOn: b.goesOn, plain: b.plain, truth: b.truth,
+		target:  b.target, ref: b.ref, sim: sim, trust: b.trust(ops != nil), goesOn: b.goesOn, closed: b.closed, plain: b.plain, truth: b.truth,
 		set: set, armed: b.plan.Arm(nil),
 	}
 	l.armed.SleepBy(func(time.Duration) {}) // nothing that is tested here has a clock
@@ -108,17 +111,20 @@ func (l *faultLife) open() *Failure {
 	for try := 0; ; try++ {
 		n := l.watch.struck
 		store, err := l.target.Open(l.disk)
-		l.tellStrikes(n)
+		l.tellStrikes()
 		if err == nil {
 			l.store, l.certain = store, true
-			if l.doubt || l.watch.struck > n {
+			if l.doubt || l.watch.struck > n || l.trust != exact && l.watch.struck > 0 {
 				return l.observe()
 			}
 			return nil
 		}
 		l.doubt = true
 		l.tell("it is opened, and answers: %s", brief(err.Error()))
-		if f := l.judgeError(err); f != nil || l.over {
+		if f := l.judgeError(err, n); f != nil || l.over {
+			if f != nil && f.Kind == Stuck {
+				f.Kind = Refused
+			}
 			return f
 		}
 		if names := l.watch.leftOpen(); names != "" {
@@ -159,10 +165,10 @@ func (l *faultLife) observe() *Failure {
 // look asks for the state, which has to be one of the set, and gives noState where
 // the disk keeps the store from saying.
 func (l *faultLife) look() (stateID, *Failure) {
-	for range retries {
+	for range 2 {
 		n := l.watch.struck
 		text, err := l.store.State()
-		l.tellStrikes(n)
+		l.tellStrikes()
 		if err == nil {
 			id := l.ref.in.id(text)
 			if l.set.find(id) == nil {
@@ -171,7 +177,7 @@ func (l *faultLife) look() (stateID, *Failure) {
 			return id, nil
 		}
 		l.tell("it is asked for its state, and answers: %s", brief(err.Error()))
-		if f := l.judgeError(err); f != nil || l.over {
+		if f := l.judgeError(err, n); f != nil || l.over {
 			return noState, f
 		}
 		if l.watch.struck == n {
@@ -186,12 +192,12 @@ func (l *faultLife) look() (stateID, *Failure) {
 
 // operation has one operation carried out, whatever it takes.
 func (l *faultLife) operation(i int, op string) *Failure {
-	reopened := false
+	reopened := -1 // how many faults had struck when it was opened again
 	for range retries {
 		l.mark(func() { l.sim.Begin(0, i, op) }, l.set.with(l.ref, op))
 		n, at := l.watch.struck, l.sim.Trace().Len()
 		got, err := l.apply(op)
-		l.tellStrikes(n)
+		l.tellStrikes()
 		if err == nil || l.over {
 			return l.acknowledge(i, op, got)
 		}
@@ -199,7 +205,7 @@ func (l *faultLife) operation(i int, op string) *Failure {
 			return f
 		}
 		l.tell("%d  %s  (it answers: %s)", i+1, shorten(op), brief(err.Error()))
-		if f := l.judgeError(err); f != nil || l.over {
+		if f := l.judgeError(err, n); f != nil || l.over {
 			return f
 		}
 		struck := l.watch.struck > n
@@ -221,13 +227,14 @@ func (l *faultLife) operation(i int, op string) *Failure {
 			if l.goesOn {
 				return nil
 			}
-		case reopened:
+		case reopened == n:
 			return &Failure{Kind: Stuck, Detail: err.Error()}
 		default:
-			reopened = true
-			if f := l.reopen(); f != nil || l.over || l.isDone(i) {
+			f := l.reopen()
+			if f != nil || l.over || l.isDone(i) {
 				return f
 			}
+			reopened = l.watch.struck
 		}
 	}
 	return &Failure{Kind: Stuck, Detail: "it was asked " + plural(retries, "time")}
@@ -285,11 +292,11 @@ func (l *faultLife) close() *Failure {
 	n := l.watch.struck
 	err := l.store.Close()
 	l.store = nil
-	l.tellStrikes(n)
+	l.tellStrikes()
 	if err != nil {
 		l.tell("it is closed, and answers: %s", brief(err.Error()))
 		l.doubt = true
-		if f := l.judgeError(err); f != nil || l.over {
+		if f := l.judgeError(err, n); f != nil || l.over {
 			return f
 		}
 	}
@@ -346,10 +353,13 @@ func (l *faultLife) drops() bool {
 	return false
 }
 
-func (l *faultLife) tellStrikes(from int) {
-	for i, s := range l.armed.Struck()[from:] {
-		f := l.armed.Plan()[s.Fault]
-		l.tell("fault: %s (%s)", brief(s.String()), f.What)
-		l.tales[len(l.tales)-1].at = l.watch.struckAt[from+i]
+func (l *faultLife) tellStrikes() {
+	for i, s := range l.armed.Struck() {
+		if i >= l.told {
+			f := l.armed.Plan()[s.Fault]
+			l.tell("fault: %s (%s)", brief(s.String()), f.What)
+			l.tales[len(l.tales)-1].at = l.watch.struckAt[i]
+			l.told++
+		}
 	}
 }

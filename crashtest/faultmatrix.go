@@ -55,7 +55,7 @@ func (m *matrix) startAt(j *job, lost lossSet) *faultStartDisk {
 	b := newBranch(m.plain, j.Cut)
 	s := &faultStartDisk{
 		crash: Crash{In: InWorkload, At: j.At, Lost: b.lost(lost), last: b.last}, op: j.op,
-		image: func() *faultfs.Sim { return j.Image(lost.kept) },
+		image: func() *faultfs.Sim { return j.Image(lost.kept) }, closed: lost.len() == 0 && j.At == m.plain.trace.Len(),
 	}
 	for _, id := range j.allowed {
 		s.set = append(s.set, m.ref.nodes[id])
@@ -78,6 +78,13 @@ func (m *matrix) recoveryJobs(s *faultStartDisk) []*faultJob {
 	sizes := map[string]int64{}
 	l := b.live(sim, s.set, nil)
 	s.calls = l.watch.calls
+	if l.failed != nil || len(s.calls) == 0 {
+		return nil // it needs no fault
+	}
+	harmless := m.begin(faultfs.Plan{{When: s.calls[0].when(), What: faultfs.Action{Deed: faultfs.Delay}}})
+	if harmless.live(s.image(), s.set, nil).failed != nil {
+		return nil // nor here, where more is asked after it
+	}
 	jobs := faultJobs(s.calls, s)
 	c := Seeded(derive(m.cfg.Seed, 4))
 	disk := s.image()
@@ -108,10 +115,14 @@ func atRest(c *diskCall, s *faultStartDisk, a faultfs.Action) *faultJob {
 // judge says what came of a job, and makes suspects of its failures: one that needs
 // no fault is none.
 func (m *matrix) judge(j *faultJob) {
-	row := m.rows[j.row]
+	name, lies := j.row, trustIn(j.plan) == lying
+	if zeroes(j.plan) && !lies && (j.start == nil || !j.start.closed) {
+		name, lies = name+", not closed", true
+	}
+	row := m.rows[name]
 	if row == nil {
-		row = &FaultRow{Class: j.row, Lying: trustIn(j.plan) == lying, Outcome: map[Outcome]int{}}
-		m.rows[j.row] = row
+		row = &FaultRow{Class: name, Lying: lies, Outcome: map[Outcome]int{}}
+		m.rows[name] = row
 	}
 	row.Tried++
 	outcome, lost := Survived, false
@@ -119,6 +130,9 @@ func (m *matrix) judge(j *faultJob) {
 		if len(t.life.armed.Missed()) > 0 {
 			row.Idle++
 			m.res.Idle++
+			if m.cfg.Plans != nil {
+				m.res.Missed = append(m.res.Missed, j.plan.String())
+			}
 			return
 		}
 		lost = lost || t.life.lied
@@ -181,7 +195,7 @@ func (m *matrix) judgeDisk(l *faultLife, v *visit, right []stateID) (found *verd
 	if l.trust == exact {
 		return m.oracle.judge(v, right, twice), false
 	}
-	f, lied := l.session.judgeLeft(l.trust, l.truth, m.in, l.armed.Struck(), v.state, v.failed, v.noticed, right)
+	f, lied := l.session.judgeLeft(l.left(), l.truth, m.in, l.armed.Struck(), v.state, v.failed, v.noticed, right)
 	if f != nil {
 		found = &verdict{failure: f, last: InRecovery}
 	}

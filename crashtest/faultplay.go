@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -35,14 +36,27 @@ func (p *play) faulty(sc *Scenario) error {
 
 // suffer lives a life with faults.
 func (p *play) suffer(sim *faultfs.Sim, set refSet, ops []string) {
-	p.faults.life = p.faults.begin.live(sim, set, ops)
+	if len(p.cuts) > 0 {
+		p.faults.begin.closed = len(p.lost[0]) == 0 && p.cuts[0].At == p.lives[0].trace.Len()
+	}
+	fresh := func() *faultfs.Sim { return faultfs.NewSim() }
+	if len(p.cuts) > 0 {
+		begin := sim.Fork()
+		fresh = begin.Fork
+	}
+	before := runtime.NumGoroutine()
+	l := p.faults.begin.live(sim, set, ops)
+	if l.failed == nil && !settled(before) && leavesGoroutine(func() { p.faults.begin.live(fresh(), set, ops) }) {
+		l.failed = leftRunning()
+	}
+	p.faults.life = l
 	p.lives = append(p.lives, p.faults.life.session)
 }
 
 // judgeLeft judges the last life where it was on a disk that faults have left.
 func (p *play) judgeLeft() {
 	l, life := p.faults.life, p.life()
-	p.failure, _ = l.session.judgeLeft(l.trust, p.faults.begin.truth, p.in, l.armed.Struck(), life.shown, life.failed, life.noticed, p.allowed)
+	p.failure, _ = l.session.judgeLeft(l.left(), p.faults.begin.truth, p.in, l.armed.Struck(), life.shown, life.failed, life.noticed, p.allowed)
 }
 
 // missed names the faults of the plan that did not strike.

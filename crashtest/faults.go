@@ -35,15 +35,16 @@ func FaultDefaults() FaultConfig {
 // searched whole.
 type FaultResult struct {
 	Result
-	Calls      int // that the workload makes of the disk
-	Singles    int // faults in the workload, each alone
-	InRecovery int // the same in recoveries
-	Starts     int // disks that these began with
-	Ways       int // that recoveries went, of which each start is one
-	Pairs      int // tried
-	AllPairs   int // that there are
-	Idle       int // faults that found nothing to strike
-	Known      int // failures that come without a fault as well, and are not told here
+	Calls      int      // that the workload makes of the disk
+	Singles    int      // faults in the workload, each alone
+	InRecovery int      // the same in recoveries
+	Starts     int      // disks that these began with
+	Ways       int      // that recoveries went, of which each start is one
+	Pairs      int      // tried
+	AllPairs   int      // that there are
+	Idle       int      // faults that found nothing to strike
+	Missed     []string // of Plans, those with a fault that never struck
+	Known      int      // failures that come without a fault as well, and are not told here
 	Rows       []FaultRow
 }
 
@@ -99,6 +100,8 @@ type faultStartDisk struct {
 	image func() *faultfs.Sim
 	set   refSet
 	calls []diskCall
+
+	closed bool // the store was
 }
 
 // faultTrial is one life under a plan, and the crashes after the fault.
@@ -110,16 +113,17 @@ type faultTrial struct {
 
 type matrix struct {
 	*runner
-	cfg   *FaultConfig
-	ref   *refGraph
-	ops   []string
-	plain *session
-	first refSet
-	truth *truthLines
-	known map[string]bool // causes that need no fault
-	rows  map[string]*FaultRow
-	res   *FaultResult
-	bases map[string]*faultTrial
+	cfg      *FaultConfig
+	ref      *refGraph
+	ops      []string
+	plain    *session
+	first    refSet
+	truth    *truthLines
+	known    map[string]bool // causes that need no fault
+	rows     map[string]*FaultRow
+	res      *FaultResult
+	diverged bool
+	gone     Result // counters of explorers that were given up
 }
 
 // Faults tries a target with faults: its workload once for each call that it makes
@@ -159,10 +163,8 @@ func Faults(ctx context.Context, t *Target, cfg FaultConfig) (*FaultResult, erro
 
 func (m *matrix) end(ctx context.Context) (*FaultResult, error) {
 	res := m.res
-	if m.explorer.hasDiverged() {
-		return nil, fmt.Errorf("%w: on equal disks its recovery looked at different things", ErrDiverged)
-	}
-	m.count()
+	m.renew()
+	res.States, res.Unique, res.Recoveries, res.Capped = m.gone.States, m.gone.Unique, m.gone.Recoveries, m.gone.Capped
 	for _, row := range m.rows {
 		res.Rows = append(res.Rows, *row)
 	}
@@ -171,6 +173,9 @@ func (m *matrix) end(ctx context.Context) (*FaultResult, error) {
 	var err error
 	if res.Findings, err = m.findings(ctx); err != nil {
 		return nil, err
+	}
+	if m.diverged {
+		return nil, fmt.Errorf("%w: on equal disks its recovery looked at different things", ErrDiverged)
 	}
 	tried := 0
 	for _, row := range res.Rows {
@@ -185,6 +190,22 @@ func (m *matrix) end(ctx context.Context) (*FaultResult, error) {
 		res.Verdict = Passed
 	}
 	return res, nil
+}
+
+// tooMany disks are not kept in memory for those to come that may be equal.
+const tooMany = 1 << 15
+
+// renew begins with a new explorer, when all is judged that the old one has found.
+func (m *matrix) renew() {
+	m.diverged = m.diverged || m.explorer.hasDiverged()
+	m.count()
+	r := &m.res.Result
+	m.gone.States += r.States
+	m.gone.Unique += r.Unique
+	m.gone.Recoveries += r.Recoveries
+	m.gone.Capped += r.Capped
+	r.Capped = 0
+	m.explorer = newExplorer(m.target, &m.cfg.Config, m.in)
 }
 
 func (m *matrix) begin(plan faultfs.Plan) *faultStart {
@@ -241,6 +262,9 @@ func (m *matrix) run(ctx context.Context, phase string, jobs []*faultJob) (done 
 		}
 		m.fails = m.fails || len(m.suspects) > 0
 		done += begun
+		if m.explorer.visits.len() > tooMany {
+			m.renew()
+		}
 	}
 	return done
 }
@@ -257,7 +281,7 @@ func (m *matrix) do(j *faultJob) {
 
 func (m *matrix) try(j *faultJob, goesOn bool) *faultTrial {
 	b := m.begin(j.plan)
-	b.goesOn = goesOn
+	b.goesOn, b.closed = goesOn, j.start != nil && j.start.closed
 	b.list = m.cfg.Pairs > 0 && j.start == nil && len(j.plan) == 1 && !goesOn
 	t := &faultTrial{}
 	if j.start == nil {
@@ -306,16 +330,20 @@ func (m *matrix) checkGoroutines(before int, jobs []*faultJob) {
 		return
 	}
 	for _, j := range jobs {
-		if m.leavesGoroutine(j) && len(j.ways) > 0 && j.ways[0].life.failed == nil {
-			j.ways[0].life.failed = &Failure{Kind: LeftRunning, Detail: "more are running after the store was closed than before it was opened"}
+		if len(j.ways) > 0 && j.ways[0].life.failed == nil && leavesGoroutine(func() { m.try(j, false) }) {
+			j.ways[0].life.failed = leftRunning()
 		}
 	}
 }
 
-func (m *matrix) leavesGoroutine(j *faultJob) bool {
+func leftRunning() *Failure {
+	return &Failure{Kind: LeftRunning, Detail: "more are running after the store was closed than before it was opened"}
+}
+
+func leavesGoroutine(life func()) bool {
 	for range 3 { // what comes of others does not come each time
 		before := runtime.NumGoroutine()
-		m.try(j, false)
+		life()
 		if settled(before) {
 			return false
 		}

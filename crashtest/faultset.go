@@ -79,14 +79,16 @@ func (s refSet) with(g *refGraph, op string) refSet {
 }
 
 // after gives what is left of the set once an operation was answered, nothing
-// where no state of it gives that answer. What only reads rules nothing out: what
-// is still in doubt may be seen later and not now.
+// where no state of it gives that answer. What only reads, or was refused, rules
+// nothing out: what is still in doubt may come to be later.
 func (s refSet) after(g *refGraph, op, answer string) (out refSet) {
 	reads := true
 	for _, r := range s {
 		step := g.step(r, op)
-		reads = reads && step.to == r
-		if step.answer == answer && !slices.Contains(out, step.to) {
+		if step.answer != answer {
+			continue
+		}
+		if reads = reads && step.to == r; !slices.Contains(out, step.to) {
 			out = append(out, step.to)
 		}
 	}

@@ -57,6 +57,9 @@ func (r *FaultResult) notTried(cfg FaultConfig) []string {
 		list = append(list, fmt.Sprintf("Every disk at %s that left more of them than were to be tried: a sample was.", plural(r.Capped, "cut")))
 	}
 	if cfg.Plans != nil {
+		for _, plan := range r.Missed {
+			list = append(list, "This plan, of which a fault never struck: "+plan)
+		}
 		return append(list, "Any other fault.")
 	}
 	if r.AllPairs > r.Pairs {

@@ -56,7 +56,7 @@ func (w *watch) answer(c *faultfs.Call) faultfs.Answer {
 	a := c.Do()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for n := len(w.armed.Struck()); w.struck < n; w.struck++ {
+	for n := w.armed.Strikes(); w.struck < n; w.struck++ {
 		w.struckAt = append(w.struckAt, at)
 	}
 	switch c.Kind {

@@ -67,7 +67,9 @@ func (s *suspect) lost() (n int) {
 // before it lost, by the lines that had asked for it; where nothing was lost,
 // what the store says, or else what was done last.
 func (s *suspect) cause() string {
-	if s.strike != "" {
+	if detail, _, _ := strings.Cut(s.failure.Detail, notCause); s.strike != "" && detail != "" {
+		return string(s.failure.Kind) + " after a fault, saying " + particulars.ReplaceAllString(detail, "")
+	} else if s.strike != "" {
 		return string(s.failure.Kind) + " by a fault in " + s.strike
 	}
 	return s.plainCause()

@@ -73,6 +73,13 @@ func (a *Armed) Struck() []Strike {
 	return slices.Clone(a.struck)
 }
 
+// Strikes counts what struck up to now.
+func (a *Armed) Strikes() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.struck)
+}
+
 // Missed lists the faults that never struck. A run is not evidence of anything as
 // long as there are any.
 func (a *Armed) Missed() []Fault {

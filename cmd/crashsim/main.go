@@ -113,11 +113,10 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, soakCommand(), mergeCommand(), replayCommand(), shrinkCommand(), reportCommand(), listCommand())
 	root.AddCommand(verifyCommand(), repairCommand())
-	root.AddCommand(auditCommand(), releaseCommand(), manCommand())
+	root.AddCommand(auditCommand(), faultsCommand(), releaseCommand(), manCommand())
 	root.AddCommand(topics()...)
 	complete(root)
 	root.AddCommand(litmusCommand())
-	root.AddCommand(faultsCommand())
 	return root
 }
 
