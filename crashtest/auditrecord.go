@@ -63,7 +63,7 @@ func NewAuditRecord(t *Target, cfg Config, r *AuditResult) *Record {
 	rec := NewRecord(t, cfg, workloads)
 	rec.Command = "audit"
 	for i, m := range r.Missing {
-		rec.Findings[i].Barrier = m.Mend.String()
+		rec.Findings[i].Barrier = m.String()
 	}
 	killed, of := r.Count(Killed), len(r.Mutants)-r.Count(Redundant)
 	rec.Audit = &Table{

@@ -71,7 +71,8 @@ func (r *Recording) Choose(n int) int {
 func Exhaustive() iter.Seq[Chooser] {
 	return func(yield func(Chooser) bool) {
 		var c counter
-		for yield(&c) && c.next() {
+		for more := true; more; {
+			more = yield(&c) && c.next()
 		}
 	}
 }

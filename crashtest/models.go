@@ -2,6 +2,7 @@ package crashtest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -247,9 +248,9 @@ func (m *ModelRun) cell() Cell {
 func (m *ModelRun) Says() string {
 	text := m.cell().Text
 	if m.Result != nil {
-		text += ", " + plural(m.Result.Recoveries, "recovery")
+		text += fmt.Sprintf(", recoveries: %d", m.Result.Recoveries)
 	}
-	return strings.ReplaceAll(text, "recoverys", "recoveries")
+	return text
 }
 
 // Failing names the models under which a cause fails.

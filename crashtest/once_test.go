@@ -11,7 +11,9 @@ import (
 var drivers = map[string]func(each func(crashtest.Chooser) bool){
 	"exhaustive": func(each func(crashtest.Chooser) bool) { crashtest.Exhaustive()(each) },
 	"seeded": func(each func(crashtest.Chooser) bool) {
-		for seed := uint64(0); each(crashtest.Seeded(seed)); seed++ {
+		seed := uint64(0)
+		for each(crashtest.Seeded(seed)) {
+			seed++
 		}
 	},
 	"recorded": func(each func(crashtest.Chooser) bool) {

@@ -75,7 +75,7 @@ func (b *Barrier) handle(c *faultfs.Call) faultfs.Answer {
 
 func (b *Barrier) follows(c *faultfs.Call) bool {
 	opens := c.Kind == faultfs.OpOpen || c.Kind == faultfs.OpCreate
-	if c.Kind != b.site.Kind && !(opens && b.site.Kind == faultfs.OpTruncate) {
+	if c.Kind != b.site.Kind && (!opens || b.site.Kind != faultfs.OpTruncate) {
 		return false
 	}
 	return siteOfStack(b.site.Kind, c.Stack) == b.site

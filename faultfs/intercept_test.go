@@ -1,6 +1,7 @@
 package faultfs_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -137,7 +138,7 @@ func TestHandlersMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Close(); err != syscall.EIO {
+	if err := lock.Close(); !errors.Is(err, syscall.EIO) {
 		t.Error(err)
 	}
 	if got, want := tree(sim), fmt.Sprintf("elsewhere=%x\npart.bak=%x\ntwice=%x\n", "\x00\x00\x00ab", "a", "abab"); got != want {

@@ -438,7 +438,9 @@ func randomChange(r *rand.Rand, disk FS, i int) string {
 	}
 	switch kind {
 	case "append":
-		offset, err = f.Seek(0, io.SeekEnd)
+		if offset, err = f.Seek(0, io.SeekEnd); err != nil {
+			return err.Error()
+		}
 		fallthrough
 	case "write":
 		_, err = f.WriteAt(bytesOf(i, 1+r.IntN(5000)), offset)

@@ -309,7 +309,7 @@ func TestShrinkProgram(t *testing.T) {
 	if !fails(big) {
 		t.Fatal("this program does not fail to begin with")
 	}
-	for small := big; ; big = small {
+	for {
 		next := shrinkProgram(big)
 		value, more := next()
 		for more && !fails(value.(program)) {
@@ -318,7 +318,7 @@ func TestShrinkProgram(t *testing.T) {
 		if !more {
 			break
 		}
-		small = value.(program)
+		big = value.(program)
 	}
 	if len(big.Ops) != 2 || big.Kill != 3 || !strings.HasSuffix(big.Ops[0], " 100") || big.Ops[1] != crashtest.Reopen {
 		t.Errorf("%d tries: %s", tries, big)

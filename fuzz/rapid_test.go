@@ -29,7 +29,7 @@ func TestRapidStore(t *testing.T) {
 				t.Fatal(m.foundAnew(err))
 			}
 		}
-		one := func(t *rapid.T) { try(m.operate(single.Generate(c, 1)[0])) }
+		one := func(*rapid.T) { try(m.operate(single.Generate(c, 1)[0])) }
 		t.Repeat(map[string]func(*rapid.T){
 			"operation":       one,
 			"operation again": one, // so that they are more than the crashes

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 // verifyWith verifies with a list of stages of its own.
-func verifyWith(t *testing.T, ctx context.Context, f *releaseFlags, list ...stage) answer {
+func verifyWith(ctx context.Context, t *testing.T, f *releaseFlags, list ...stage) answer {
 	t.Helper()
 	f.list = func() []stage { return list }
 	f.Target, f.Seed, f.Ops, f.Workers, f.Duration, f.artifacts = "store", 1, 3, 2, time.Second, "r"
@@ -29,7 +30,7 @@ func verifyWith(t *testing.T, ctx context.Context, f *releaseFlags, list ...stag
 }
 
 func codeOf(err error) int {
-	if exit, ok := err.(*exitError); ok {
+	if exit := (*exitError)(nil); errors.As(err, &exit) {
 		return exit.code
 	}
 	if err != nil {
@@ -61,7 +62,7 @@ func TestReleaseVerdicts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inEmptyFolder(t)
-			a := verifyWith(t, t.Context(), &releaseFlags{}, c.stages...)
+			a := verifyWith(t.Context(), t, &releaseFlags{}, c.stages...)
 			if a.code != c.code || !strings.Contains(a.out, "\n"+c.verdict) {
 				t.Errorf("exit %d, want %d, %s\n%s%s", a.code, c.code, c.verdict, a.out, a.err)
 			}
@@ -86,7 +87,7 @@ func TestReleaseVerdicts(t *testing.T) {
 // A cause that two stages meet is one finding, and its case can be replayed.
 func TestReleaseGroupsFindings(t *testing.T) {
 	inEmptyFolder(t)
-	a := verifyWith(t, t.Context(), &releaseFlags{}, fails, failsAgain)
+	a := verifyWith(t.Context(), t, &releaseFlags{}, fails, failsAgain)
 	one, err := readRecord("r/fails")
 	if err != nil {
 		t.Fatal(err)
@@ -122,17 +123,17 @@ func TestReleaseResumes(t *testing.T) {
 	long := stage{Name: "long", Doc: "what takes long", Args: []string{"run", "store", "--ops=60"}}
 	broken := passes
 	broken.Name = "broken"
-	if a := verifyWith(t, ctx, &releaseFlags{}, passes); a.code != exitPassed {
+	if a := verifyWith(ctx, t, &releaseFlags{}, passes); a.code != exitPassed {
 		t.Fatalf("exit %d\n%s", a.code, a.out)
 	}
 	refusedRelease(t, &releaseFlags{}, "go on with --resume")
 	cancel()
-	if a := verifyWith(t, ctx, &releaseFlags{resume: true}, passes, long); a.code != exitInterrupted || !strings.Contains(a.out, "(done before)") {
+	if a := verifyWith(ctx, t, &releaseFlags{resume: true}, passes, long); a.code != exitInterrupted || !strings.Contains(a.out, "(done before)") {
 		t.Fatalf("exit %d\n%s", a.code, a.out)
 	}
 	before := readFile(t, "r/passes/output.txt")
 	writeFile(t, "r/passes/output.txt", before+"not written again")
-	a := verifyWith(t, t.Context(), &releaseFlags{resume: true}, passes, broken)
+	a := verifyWith(t.Context(), t, &releaseFlags{resume: true}, passes, broken)
 	if a.code != exitPassed || strings.Count(a.out, "(done before)") != 1 || !strings.HasSuffix(readFile(t, "r/passes/output.txt"), "again") {
 		t.Errorf("exit %d\n%s", a.code, a.out)
 	}

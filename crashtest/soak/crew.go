@@ -150,7 +150,7 @@ func (f *finished) outcome() *Outcome {
 	for _, b := range f.Coverage.Branches {
 		o.Branches = append(o.Branches, fmt.Sprintf("%016x", b))
 	}
-	for _, p := range f.Result.Probes {
+	for _, p := range f.Probes {
 		if p.Seen > 0 {
 			o.Probes = append(o.Probes, p.Name)
 		}

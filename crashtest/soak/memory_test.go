@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -42,12 +43,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	used = 1001
 	c.watchMemory()
-	if why[0] != nil || why[1] != errCrowded || s.width != 1 {
+	if why[0] != nil || !errors.Is(why[1], errCrowded) || s.width != 1 {
 		t.Fatalf("%v, width %d; want the latest to be done later", why, s.width)
 	}
 	c.memory = c.memory.Add(-1e10) // that is long ago
 	c.watchMemory()
-	if why[0] != errTooLarge {
+	if !errors.Is(why[0], errTooLarge) {
 		t.Fatalf("%v; want the only one to end", why)
 	}
 	// What was crowded out is begun anew; what is too large is handed in, and no pass.

@@ -114,7 +114,8 @@ func limit(ops []string, n int) []string { return ops[:min(n, len(ops))] }
 // kindOf is the word that an operation begins with.
 func kindOf(op string) string {
 	end := strings.IndexFunc(op, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
+		word := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-'
+		return !word
 	})
 	if end < 0 {
 		return op

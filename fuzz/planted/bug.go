@@ -61,11 +61,11 @@ func parse(text string) (b bug, err error) {
 	}
 	for _, part := range parts[1:] {
 		file, rest, ok := strings.Cut(part, "\n")
-		old, new, plus := strings.Cut("\n"+strings.TrimSuffix(rest, "\n"), "\n+++")
+		before, after, plus := strings.Cut("\n"+strings.TrimSuffix(rest, "\n"), "\n+++")
 		if !ok || !plus {
 			return b, fmt.Errorf("%s: expected the old text, a line +++, and the new text", file)
 		}
-		b.edits = append(b.edits, edit{file, strings.TrimPrefix(old, "\n"), strings.TrimPrefix(new, "\n")})
+		b.edits = append(b.edits, edit{file, strings.TrimPrefix(before, "\n"), strings.TrimPrefix(after, "\n")})
 	}
 	return b, nil
 }

@@ -29,19 +29,22 @@ var (
 	limit = flag.Duration("limit", time.Minute, "for one search, on two cores")
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	missed, err := table(ctx, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "planted:", err)
-		os.Exit(2)
+		return 2
 	}
 	if missed > 0 {
 		fmt.Fprintf(os.Stderr, "planted: %d searches found nothing\n", missed)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // table prints a row for each bug, as it comes.
