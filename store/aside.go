@@ -14,9 +14,13 @@ import (
 	"crashsim/faultfs"
 )
 
-// CodeWorkerIgnored is the code of the diagnostic that tells of a worker folder
-// that was set aside.
-const CodeWorkerIgnored = "worker_snapshot_ignored"
+// The codes of the diagnostics that tell what opening has set aside: a worker's
+// folder without a snapshot, and the end of a log that a crash may have left, or
+// damage.
+const (
+	CodeWorkerIgnored = "worker_snapshot_ignored"
+	CodeTailIgnored   = "log_tail_ignored"
+)
 
 // setAside takes a folder without a readable snapshot out of the way: a copy of
 // it is made durable, then the diagnostic that tells of it, then the folder goes.
@@ -27,20 +31,11 @@ func (s *Store) setAside(dir, why string) error {
 		return err
 	}
 	if !s.isAside(&snapshot, dir) {
-		id := snapshot.NextDiagnosticID
-		for _, d := range snapshot.Diagnostics {
-			id = max(id, d.ID+1) // what an older one keeps under its id stays
+		d := Diagnostic{Code: CodeWorkerIgnored, Message: why + "; the folder is kept"}
+		if worker, ok := idOf(path.Base(dir)); ok {
+			d.WorkerRef = &WorkerRef{RuntimeID: s.opts.RuntimeID, WorkerID: worker}
 		}
-		if err := s.copyAside(dir, s.asidePath(id, dir)); err != nil {
-			return err
-		}
-		snapshot.NextDiagnosticID = id + 1
-		snapshot.Diagnostics = append(snapshot.Diagnostics, s.asideDiagnostic(id, dir, why))
-		data, err := marshalRuntime(opOpen, snapshot)
-		if err != nil {
-			return err
-		}
-		if err := s.writeSnapshot(opOpen, s.runtimePath(), data, s.events); err != nil {
+		if err := s.tellAside(&snapshot, d, path.Base(dir), func(to string) error { return s.copyAll(dir, to) }); err != nil {
 			return err
 		}
 	}
@@ -50,33 +45,63 @@ func (s *Store) setAside(dir, why string) error {
 	return s.syncDir(path.Dir(dir))
 }
 
-// asidePath has the number as a folder of its own: with it before the name, that
-// of the longest id would not fit.
-func (s *Store) asidePath(id uint64, dir string) string {
-	return path.Join(s.dir, setAsideDir, strconv.FormatUint(id, 10), path.Base(dir))
+// setTailAside does the same with what is behind the good lines of a log, but for
+// cutting it off, which is for the caller to do.
+func (s *Store) setTailAside(l *log, ref *WorkerRef, end int64) error {
+	var snapshot RuntimeSnapshot
+	if _, err := readJSON(s.fsys, opOpen, s.runtimePath(), &snapshot); err != nil {
+		return err
+	}
+	tail, name := s.partOf(l.path, l.size, end), path.Base(l.path)
+	if slices.ContainsFunc(snapshot.Diagnostics, func(d Diagnostic) bool {
+		return d.Code == CodeTailIgnored && s.begins(s.asidePath(d.ID, name), tail)
+	}) {
+		return nil // all is done but the cut, of which a crash may have kept a part
+	}
+	d := Diagnostic{
+		Code: CodeTailIgnored, WorkerRef: ref,
+		Message: fmt.Sprintf("%s, from byte %d on: what a crash left of a line, or damage; these %d bytes are kept", name, l.size, end-l.size),
+	}
+	return s.tellAside(&snapshot, d, name, func(to string) error { return s.writeAside(to, tail) })
 }
 
-func (s *Store) asideDiagnostic(id uint64, dir, why string) Diagnostic {
-	d := Diagnostic{
-		ID: id, Severity: "warning", Code: CodeWorkerIgnored,
-		Message: fmt.Sprintf("%s; the folder is kept in %s/%d", why, setAsideDir, id),
+// tellAside makes a copy under a number of its own, and then the diagnostic with
+// that number that tells of it, durable.
+func (s *Store) tellAside(snapshot *RuntimeSnapshot, d Diagnostic, name string, makeCopy func(to string) error) error {
+	d.ID, d.Severity = snapshot.NextDiagnosticID, "warning"
+	for _, old := range snapshot.Diagnostics {
+		d.ID = max(d.ID, old.ID+1) // what an older one keeps under its id stays
 	}
-	if worker, ok := idOf(path.Base(dir)); ok {
-		d.WorkerRef = &WorkerRef{RuntimeID: s.opts.RuntimeID, WorkerID: worker}
+	d.Message += fmt.Sprintf(" in %s/%d", setAsideDir, d.ID)
+	if err := s.copyAside(s.asidePath(d.ID, name), makeCopy); err != nil {
+		return err
 	}
-	return d
+	snapshot.NextDiagnosticID = d.ID + 1
+	snapshot.Diagnostics = append(snapshot.Diagnostics, d)
+	data, err := marshalRuntime(opOpen, *snapshot)
+	if err != nil {
+		return err
+	}
+	return s.writeSnapshot(opOpen, s.runtimePath(), data, s.events)
+}
+
+// asidePath has the number as a folder of its own: with it before the name, that
+// of the longest id would not fit.
+func (s *Store) asidePath(id uint64, name string) string {
+	return path.Join(s.dir, setAsideDir, strconv.FormatUint(id, 10), name)
 }
 
 // isAside tells whether all is done but the removal. Of that a crash may have
 // kept any part, so that what is left need not say why it came here.
 func (s *Store) isAside(snapshot *RuntimeSnapshot, dir string) bool {
 	return slices.ContainsFunc(snapshot.Diagnostics, func(d Diagnostic) bool {
-		return d.Code == CodeWorkerIgnored && s.holds(s.asidePath(d.ID, dir), dir)
+		return d.Code == CodeWorkerIgnored && s.holds(s.asidePath(d.ID, path.Base(dir)), dir)
 	})
 }
 
-// copyAside copies a file or folder. What an earlier try has left is removed.
-func (s *Store) copyAside(from, to string) error {
+// copyAside makes a copy, and the folders that it is in. What an earlier try has
+// left is removed.
+func (s *Store) copyAside(to string, makeCopy func(to string) error) error {
 	number := path.Dir(to)
 	all := path.Dir(number)
 	if err := s.makeFolder(all); err != nil {
@@ -88,7 +113,7 @@ func (s *Store) copyAside(from, to string) error {
 	if err := s.makeFolder(number); err != nil {
 		return err
 	}
-	if err := s.copyAll(from, to); err != nil {
+	if err := makeCopy(to); err != nil {
 		return err
 	}
 	for _, dir := range []string{number, all, s.dir} { // the names that lead to the copy
@@ -127,19 +152,24 @@ func (s *Store) copyFolder(from, to string) error {
 	return s.syncDir(to) // the names in the copy
 }
 
-func (s *Store) copyFile(from, to string) error {
+func (s *Store) copyFile(from, to string) error { return s.writeAside(to, s.contentOf(from)) }
+
+func (s *Store) writeAside(to string, content func(io.Writer) error) error {
 	f, err := s.fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return ioError(opOpen, to, err)
 	}
-	if err := writeAndSync(f, s.contentOf(from)); err != nil {
+	if err := writeAndSync(f, content); err != nil {
 		return ioError(opOpen, to, err)
 	}
 	return nil
 }
 
 // contentOf writes what is in a file, without ever having all of it in memory.
-func (s *Store) contentOf(name string) func(io.Writer) error {
+func (s *Store) contentOf(name string) func(io.Writer) error { return s.partOf(name, 0, -1) }
+
+// partOf writes a part of a file, up to its end where end is less than 0.
+func (s *Store) partOf(name string, from, end int64) func(io.Writer) error {
 	return func(w io.Writer) error {
 		f, err := s.fsys.OpenFile(name, os.O_RDONLY, 0)
 		if err != nil {
@@ -150,8 +180,12 @@ func (s *Store) contentOf(name string) func(io.Writer) error {
 		if err != nil {
 			return err
 		}
-		buf := make([]byte, max(1, min(info.Size(), readBytes)))
-		_, err = io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(f, 0, info.Size()), buf)
+		size := info.Size() - from
+		if end >= 0 {
+			size = end - from
+		}
+		buf := make([]byte, max(1, min(size, readBytes)))
+		_, err = io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(f, from, size), buf)
 		return err
 	}
 }
@@ -196,19 +230,21 @@ func (s *Store) holds(kept, name string) bool {
 	})
 }
 
-// equal compares two files, a piece at a time.
+// equal compares two files.
 func (s *Store) equal(a, b string) bool {
-	f, errA := s.fsys.OpenFile(a, os.O_RDONLY, 0)
-	if errA != nil {
+	infoA, errA := s.fsys.Stat(a)
+	infoB, errB := s.fsys.Stat(b)
+	return errA == nil && errB == nil && infoA.Size() == infoB.Size() && s.begins(a, s.contentOf(b))
+}
+
+// begins tells whether a file begins with some content, a piece at a time.
+func (s *Store) begins(name string, content func(io.Writer) error) bool {
+	f, err := s.fsys.OpenFile(name, os.O_RDONLY, 0)
+	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }() // read only: nothing to lose
-	rest := &comparer{f: f}
-	if err := s.contentOf(b)(rest); err != nil {
-		return false
-	}
-	n, _ := f.Read(make([]byte, 1))
-	return n == 0
+	return content(&comparer{f: f}) == nil
 }
 
 // comparer is a writer that fails at the first byte that is not in its file.

@@ -280,9 +280,13 @@ func TestOtherDamage(t *testing.T) {
 		"no number":        {edit(eventsFile, `"id"`, `"ix"`), store.ErrCorrupt, "line 1, at byte 0,"},
 		"workers' file":    {func(t *testing.T, sim *faultfs.Sim) { writeFile(t, sim, workersDir+"/file", nil) }, store.ErrCorrupt, "not a folder"},
 		"another's folder": {func(t *testing.T, sim *faultfs.Sim) { must(t, sim.Rename(workerDir, workersDir+"/id-78")) }, store.ErrCorrupt, "folder of another"},
-		"no runtime":       {func(t *testing.T, sim *faultfs.Sim) { must(t, sim.Remove(runtimeFile)) }, store.ErrMissing, runtimeFile},
+		"no runtime": {func(t *testing.T, sim *faultfs.Sim) {
+			must(t, sim.Remove(runtimeFile))
+			must(t, sim.Remove(runtimeSpare))
+		}, store.ErrMissing, runtimeFile},
 		"no runtime either": {func(t *testing.T, sim *faultfs.Sim) {
 			must(t, sim.Remove(runtimeFile))
+			must(t, sim.Remove(runtimeSpare))
 			must(t, sim.Remove(eventsFile))
 		}, store.ErrMissing, eventsFile},
 	} {

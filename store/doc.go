@@ -8,6 +8,10 @@
 //	             /workers/<id>/worker.json  snapshot of a worker
 //	                          /transcript.jsonl, /transcript.size.json
 //	             /set-aside/<n>/<id>/       what was a worker's folder, and no worker
+//	                          /<log>        what was the end of a log, and no record
+//
+// Each snapshot has a second name beside it, .runtime.json.spare or
+// .worker.json.spare: a link, or a copy where the disk has no links.
 //
 // An <id> is "id-" and the id's bytes in hex. What the format's first writer has
 // left opens here, and what is here after Close can be read by its readers.
@@ -15,21 +19,29 @@
 // # What is promised
 //
 // What returned without an error is durable: it survives a kill of the process
-// and a cut of the power, on any disk that keeps what POSIX says of fsync. Open
-// does not fail because of a crash. It finishes or starts anew a creation that
-// was interrupted; cuts off the torn end of a log; removes temporary files; and
-// sets aside a worker's folder without a readable snapshot: it is kept, and a
-// warning diagnostic with [CodeWorkerIgnored] tells where. What Open and reads
-// show is durable as well. Damage that no crash explains is reported as
-// [ErrCorrupt], with file, line and byte, and never cut.
+// and a cut of the power, on any disk that keeps what POSIX says of fsync: one too
+// on which a rename may leave neither name, and an append garbage in its place.
+// Open does not fail because of a crash. It finishes or starts anew a creation that
+// was interrupted; puts a snapshot back from its second name; cuts off the torn end
+// of a log; removes temporary files; and sets aside a worker's folder without a
+// readable snapshot: it is kept, and a warning diagnostic with [CodeWorkerIgnored]
+// tells where. What Open and reads show is durable as well. Damage that no crash
+// explains is reported as [ErrCorrupt], with file, line and byte, and never cut.
+//
+// An append costs one sync. A snapshot costs three: of its content, of the folder
+// with its second name, of the folder with its first; a new worker one more.
 //
 // # Damage at rest
 //
 // Lines and snapshots have checksums, and snapshots say how long the log beside
 // them was. So damage is told from what a crash leaves in all that was written
-// before the last snapshot or Close. After that, and before a kill, the last
-// lines can be lost to damage that zeroes whole sectors at the end of a log, as
-// a crash does: no reader can tell, and Open cuts them off. What an old writer
+// before the last snapshot or Close. After that, and before a kill, the end of a
+// log can be lost to damage, which no reader can tell from a crash: Open cuts off
+// what is cut short or reads as zeros by whole sectors, as a crash leaves it on
+// most disks. Any other end, without a good line in or behind it, is the garbage
+// that some disks leave, or damage: Open keeps it under set-aside/, and tells by a
+// warning diagnostic with [CodeTailIgnored], before it cuts it off. Garbage that
+// happens to hold a good line with a higher number is refused as damage. What an old writer
 // left without checksums has to be good JSON, and no more can be said of it. A
 // line whose damage is in the name of its checksum's field passes for one of
 // these, and says what it said.

@@ -54,21 +54,24 @@ type ProblemKind string
 
 // What a crash leaves, and opening mends.
 const (
-	TornTail  ProblemKind = "torn tail"                 // part of an append: opening cuts it off
-	NoNewline ProblemKind = "last line without newline" // whole but for that: opening ends it
-	LeftTemp  ProblemKind = "temporary file"            // of an interrupted snapshot: opening removes it
-	NoWorker  ProblemKind = "folder without a snapshot" // opening sets it aside
+	TornTail  ProblemKind = "torn tail"                        // part of an append: opening cuts it off
+	NoNewline ProblemKind = "last line without newline"        // whole but for that: opening ends it
+	LeftTemp  ProblemKind = "temporary file"                   // of an interrupted snapshot: opening removes it
+	NoWorker  ProblemKind = "folder without a snapshot"        // opening sets it aside
+	LostName  ProblemKind = "snapshot by its second name only" // opening puts it back
 )
 
 // Damage, which no crash explains. Opening refuses it, or sets it aside where it
-// is a worker's snapshot.
+// is a worker's snapshot, or an end of a log that some disks leave after a crash.
 const (
+	DoubtfulTail    ProblemKind = "end that a crash or damage left"
 	BadLine         ProblemKind = "damaged record"
 	NotRising       ProblemKind = "id not above those before"
 	Unreadable      ProblemKind = "record that cannot be read" // whole, and not what belongs there
 	ShortLog        ProblemKind = "log shorter than acknowledged"
 	MissingLog      ProblemKind = "missing log"
 	BadSnapshot     ProblemKind = "damaged snapshot"
+	BadFirstName    ProblemKind = "damaged snapshot, whole by its second name" // opening puts that back
 	MissingSnapshot ProblemKind = "missing snapshot"
 	BadNote         ProblemKind = "damaged note of a size"
 	Foreign         ProblemKind = "snapshot that does not belong here" // another runtime's, worker's or backend's
@@ -81,7 +84,7 @@ const (
 // Damage tells whether no crash explains it.
 func (k ProblemKind) Damage() bool {
 	switch k {
-	case TornTail, NoNewline, LeftTemp, NoWorker:
+	case TornTail, NoNewline, LeftTemp, LostName, NoWorker:
 		return false
 	}
 	return true

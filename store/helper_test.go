@@ -24,6 +24,8 @@ const (
 	workersDir   = runtimeDir + "/workers"
 	workerDir    = workersDir + "/id-77" // of the worker "w"
 	snapshotFile = workerDir + "/worker.json"
+	runtimeSpare = runtimeDir + "/.runtime.json.spare"
+	workerSpare  = workerDir + "/.worker.json.spare"
 	transcript   = workerDir + "/transcript.jsonl"
 )
 

@@ -21,6 +21,7 @@ type log struct {
 	noted  int64  // the size in the snapshot beside it
 	grown  bool   // since it was opened
 	open   bool   // that lacks its newline, until it is mended
+	doubt  error  // what is wrong with its end, which may be a crash's or damage
 	index  index
 	lines  int    // that are good
 	sorted bool   // by id, as all but very old logs are
@@ -47,8 +48,9 @@ func (l *log) above(id uint64) bool { return l.lines == 0 || id > l.last }
 // openLog reads a log and leaves it whole and durable: a torn tail is cut off,
 // and a file that is not there is made. Its name is for the caller to sync.
 // noted is how many bytes of it the snapshot beside it tells of: what it or Close
-// has noted has to be there, and good.
-func openLog(fsys faultfs.FS, op, path, key string, noted int64) (*log, error) {
+// has noted has to be there, and good. An end that need not be a crash's goes to
+// keep first; without keep it is an error.
+func openLog(fsys faultfs.FS, op, path, key string, noted int64, keep func(l *log, end int64) error) (*log, error) {
 	l := newLog(path, key)
 	closed, err := l.readNote(fsys, op)
 	if err != nil {
@@ -77,6 +79,14 @@ func openLog(fsys faultfs.FS, op, path, key string, noted int64) (*log, error) {
 	if l.size < l.noted && (!l.open || l.size+1 < l.noted) {
 		return nil, corrupt(op, path, fmt.Sprintf("its good lines end at byte %d: %s", l.size, l.short()))
 	}
+	if l.doubt != nil {
+		if keep == nil {
+			return nil, l.doubt
+		}
+		if err := keep(l, lines.size); err != nil {
+			return nil, err
+		}
+	}
 	if err := l.mend(f, lines.size); err != nil {
 		return nil, ioError(op, path, err)
 	}
@@ -96,19 +106,33 @@ func (l *log) short() string {
 }
 
 // scan indexes the lines of a log. Its end may be what a crash left of an append
-// that was not acknowledged; everything before it has to be good.
+// that was not acknowledged; everything before it has to be good. A crash may
+// leave anything at all there, and so may damage: what no good line follows, and
+// nobody has noted, is in doubt.
 func (l *log) scan(op string, lines *lines) error {
 	for lines.next() {
-		switch r := readLine(lines.text, l.key); {
-		case r.summed && !l.above(r.id):
-			return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, has an id or sequence that is not above those before it", lines.number, lines.off))
+		r := readLine(lines.text, l.key)
+		wrong := func(what string) error {
+			return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, %s", lines.number, lines.off, what))
+		}
+		switch stale := r.summed && !l.above(r.id); {
+		case l.doubt != nil:
+			if r.ok && !stale {
+				return l.doubt
+			}
+			continue
+		case stale:
+			return wrong("has an id or sequence that is not above those before it")
 		case r.ok:
 			l.add(r.id, lines.off)
 		case lines.blank():
 		case lines.torn(l.key):
 			return nil
+		case lines.off < l.noted:
+			return wrong("is damaged")
 		default:
-			return corrupt(op, l.path, fmt.Sprintf("line %d, at byte %d, is damaged", lines.number, lines.off))
+			l.doubt = wrong("is damaged")
+			continue
 		}
 		if l.size = lines.end; !lines.ended {
 			l.size, l.open = lines.off+int64(len(lines.text)), true

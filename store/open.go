@@ -119,7 +119,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	var snapshot RuntimeSnapshot
-	u, err := readHead(s.fsys, s.runtimePath(), &snapshot, "config_bundles")
+	u, err := s.recoverSnapshot(s.runtimePath(), &snapshot, "config_bundles")
 	if errors.Is(err, ErrMissing) {
 		return s.create()
 	}
@@ -129,7 +129,11 @@ func (s *Store) recover() error {
 	if err := s.checkStoredRuntime(&snapshot); err != nil {
 		return err
 	}
-	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey, u.logBytes); err != nil {
+	keep := func(l *log, end int64) error {
+		s.events = l // for the snapshot that is to tell of it
+		return s.setTailAside(l, nil, end)
+	}
+	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey, u.logBytes, keep); err != nil {
 		return err
 	}
 	if s.events.lines == 0 && snapshot.NextWorkerSequence <= 1 {
@@ -139,7 +143,10 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
-	// The snapshot's name, the log's and the folder's. The snapshot's content
+	if err := s.mendSpare(s.runtimePath()); err != nil {
+		return err
+	}
+	// The snapshot's names, the log's and the folder's. The snapshot's content
 	// was durable before it had the name.
 	if err := s.syncDir(s.dir); err != nil {
 		return err
@@ -153,7 +160,7 @@ func (s *Store) create() error {
 		return err
 	}
 	var err error
-	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey, 0); err != nil {
+	if s.events, err = openLog(s.fsys, opOpen, s.eventsPath(), eventKey, 0, nil); err != nil {
 		return err
 	}
 	if err := s.checkUnused(); err != nil {
@@ -198,8 +205,8 @@ func (s *Store) removeTemps(dir string) error {
 	}
 	removed := false
 	for _, e := range list {
+		name := path.Join(dir, e.Name())
 		if isTemp(e.Name()) && !e.IsDir() {
-			name := path.Join(dir, e.Name())
 			if err := s.fsys.Remove(name); err != nil {
 				return ioError(opOpen, name, err)
 			}

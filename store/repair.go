@@ -90,6 +90,9 @@ func (r *repairer) mend() error {
 	if err := r.s.removeTemps(r.s.dir); err != nil {
 		return err
 	}
+	if err := r.putBack(); err != nil {
+		return err
+	}
 	if err := r.keepOriginals(); err != nil {
 		return err
 	}
@@ -117,6 +120,21 @@ func (r *repairer) mend() error {
 	}
 	r.s.noteAnew()
 	return r.s.Close()
+}
+
+// putBack gives snapshots that are whole by their second names the first again.
+func (r *repairer) putBack() error {
+	for i := range r.health.Problems {
+		p := &r.health.Problems[i]
+		if p.Kind != LostName && p.Kind != BadFirstName {
+			continue
+		}
+		if _, err := r.s.putBack(opRepair, p.Path); err != nil {
+			return err
+		}
+		r.did(p, "", "put back from its second name")
+	}
+	return nil
 }
 
 // keepOriginals copies each file that is to lose something.
@@ -161,7 +179,7 @@ func (r *repairer) keep(name string) (string, error) {
 	}
 	kept = name + keptMiddle + strconv.Itoa(last+1)
 	copied := func(w io.Writer) error { return s.contentOf(name)(&meteredWriter{w, r.meter, name}) }
-	if _, err := s.renameOver(opRepair, kept, copied); err != nil {
+	if err := s.renameOver(opRepair, kept, copied); err != nil {
 		return "", err
 	}
 	return kept, s.syncDir(path.Dir(name))
@@ -283,7 +301,7 @@ func (r *repairer) mendLog(l *seenLog) error {
 		r.did(&Problem{Path: l.path}, l.kept, "%s", strings.Join(l.names(), ", "))
 		return nil
 	}
-	if _, err := r.s.renameOver(opRepair, l.path, func(w io.Writer) error { return r.copyGood(l, w) }); err != nil {
+	if err := r.s.renameOver(opRepair, l.path, func(w io.Writer) error { return r.copyGood(l, w) }); err != nil {
 		return err
 	}
 	r.did(&Problem{Path: l.path}, l.kept, "%s", l.losses())

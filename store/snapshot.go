@@ -35,35 +35,68 @@ func (s *Store) replace(op, name string, data []byte) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ioError(op, name, err)
 	}
-	renamed, err := s.renameOver(op, name, all(data))
-	// The rename. Without it a crash brings the old file back.
+	tmp, err := s.writeTemp(op, name, all(data))
+	if err != nil {
+		return err
+	}
+	err = s.keepSpare(op, name, tmp)
 	if err == nil {
-		if err = s.fsys.SyncDir(path.Dir(name)); err != nil {
-			err = s.writeError(op, path.Dir(name), errors.Join(errSync, err))
-		}
+		// Both names: with neither a crash in the rename could leave nothing.
+		err = s.syncNames(op, name)
 	}
-	if err != nil && renamed {
+	if err != nil {
+		_ = s.fsys.Remove(tmp) // the first error is the one to tell
+		return err
+	}
+	if err := s.rename(op, tmp, name); err != nil {
 		s.inDoubt = snapshotFile{name, old}
+		return err
 	}
-	return err
+	// The rename. Without it a crash brings the old file back.
+	if err := s.syncNames(op, name); err != nil {
+		s.inDoubt = snapshotFile{name, old}
+		return err
+	}
+	return nil
+}
+
+// syncNames makes what was done to the names beside a file durable.
+func (s *Store) syncNames(op, name string) error {
+	if err := s.fsys.SyncDir(path.Dir(name)); err != nil {
+		return s.writeError(op, path.Dir(name), errors.Join(errSync, err))
+	}
+	return nil
 }
 
 // renameOver writes a file to a temporary one beside it, syncs that, and renames
-// it. It tells whether it has come to the rename.
-func (s *Store) renameOver(op, name string, write func(io.Writer) error) (renamed bool, err error) {
+// it. The rename is for the caller to sync.
+func (s *Store) renameOver(op, name string, write func(io.Writer) error) error {
+	tmp, err := s.writeTemp(op, name, write)
+	if err != nil {
+		return err
+	}
+	return s.rename(op, tmp, name)
+}
+
+// writeTemp writes a temporary file for a target, and syncs it.
+func (s *Store) writeTemp(op, name string, write func(io.Writer) error) (tmp string, err error) {
 	tmp, f, err := s.createTemp(name)
 	if err != nil {
-		return false, ioError(op, tmp, err)
+		return tmp, ioError(op, tmp, err)
 	}
 	if err := writeAndSync(f, write); err != nil {
 		_ = s.fsys.Remove(tmp) // the first error is the one to tell
-		return false, s.writeError(op, tmp, err)
+		return tmp, s.writeError(op, tmp, err)
 	}
+	return tmp, nil
+}
+
+func (s *Store) rename(op, tmp, name string) error {
 	if err := s.fsys.Rename(tmp, name); err != nil {
 		_ = s.fsys.Remove(tmp)
-		return true, s.writeError(op, name, errors.Join(errLeft, err))
+		return s.writeError(op, name, errors.Join(errLeft, err))
 	}
-	return true, nil
+	return nil
 }
 
 // all writes the whole of a file.
@@ -117,14 +150,18 @@ func writeAndSync(f faultfs.File, write func(io.Writer) error) error {
 // not used again.
 func (s *Store) createTemp(name string) (string, faultfs.File, error) {
 	for {
-		s.tempSequence++
-		tmp := path.Join(path.Dir(name), "."+path.Base(name)+tempMiddle+
-			strconv.Itoa(s.opts.ProcessID)+"-"+strconv.FormatUint(s.tempSequence, 10))
+		tmp := s.tempName(name)
 		f, err := s.fsys.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if !errors.Is(err, fs.ErrExist) {
 			return tmp, f, err
 		}
 	}
+}
+
+func (s *Store) tempName(name string) string {
+	s.tempSequence++
+	return path.Join(path.Dir(name), "."+path.Base(name)+tempMiddle+
+		strconv.Itoa(s.opts.ProcessID)+"-"+strconv.FormatUint(s.tempSequence, 10))
 }
 
 const tempMiddle = ".tmp-"

@@ -202,7 +202,7 @@ func (s *Store) noteLogs() error {
 	for _, l := range logs {
 		if l.grown && l.noted < l.size {
 			// Not synced: what a crash may bring back is an earlier note, as true.
-			if _, err := s.renameOver(opClose, l.notePath(), all(l.note())); err != nil {
+			if err := s.renameOver(opClose, l.notePath(), all(l.note())); err != nil {
 				return err
 			}
 		}

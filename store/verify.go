@@ -234,6 +234,9 @@ const (
 // snapshot looks at a snapshot. A missing one is for the caller to tell.
 func (v *verifier) snapshot(name string, value any, check func() error) (unsealed, snapshotState, error) {
 	u, err := readJSON(v.s.fsys, opVerify, name, value)
+	if errors.Is(err, ErrMissing) || errors.Is(err, ErrCorrupt) {
+		u, err = v.spare(name, value, u, err)
+	}
 	if errors.Is(err, ErrMissing) {
 		return u, isMissing, nil
 	}
@@ -263,6 +266,24 @@ func (v *verifier) snapshot(name string, value any, check func() error) (unseale
 	}
 	v.health.Files = append(v.health.Files, file)
 	return u, state, nil
+}
+
+// spare reads a snapshot by its second name, where that is whole and the first is
+// not.
+func (v *verifier) spare(name string, value any, first unsealed, missing error) (unsealed, error) {
+	data, err := readSpare(v.s.fsys, opVerify, name)
+	switch {
+	case err != nil:
+		return first, err
+	case data == nil:
+		return first, missing
+	}
+	p := Problem{Kind: LostName, Path: name, Bytes: first.size, Detail: "the same is in " + path.Base(spareOf(name))}
+	if errors.Is(missing, ErrCorrupt) {
+		p.Kind = BadFirstName
+	}
+	v.problem(p)
+	return parseJSON(opVerify, name, data, value)
 }
 
 // detailOf gives what is wrong without where: a problem says that itself.

@@ -87,8 +87,18 @@ func damages(t testing.TB) map[string]damage {
 	cut := func(name string, n int) func(testing.TB, *faultfs.Sim) {
 		return edit(name, func(data []byte) []byte { return data[:len(data)-n] })
 	}
-	remove := func(name string) func(testing.TB, *faultfs.Sim) {
-		return func(t testing.TB, sim *faultfs.Sim) { must(t, sim.Remove(name)) }
+	remove := func(names ...string) func(testing.TB, *faultfs.Sim) {
+		return func(t testing.TB, sim *faultfs.Sim) {
+			for _, name := range names {
+				must(t, sim.Remove(name))
+			}
+		}
+	}
+	spoil := func(name string) func(testing.TB, *faultfs.Sim) { // of its two names one
+		return func(t testing.TB, sim *faultfs.Sim) {
+			must(t, sim.Remove(name))
+			writeFile(t, sim, name, []byte("{}"+strings.Repeat(" ", 100)+`"log_bytes"`))
+		}
 	}
 	old := func(name, old, new string) func(testing.TB, *faultfs.Sim) {
 		return func(t testing.TB, sim *faultfs.Sim) {
@@ -102,14 +112,18 @@ func damages(t testing.TB) map[string]damage {
 		"no newline":         {cut(eventsFile, 1), store.NoNewline, eventsFile},
 		"temporary":          {func(t testing.TB, sim *faultfs.Sim) { writeFile(t, sim, runtimeDir+"/.runtime.json.tmp-1-1", nil) }, store.LeftTemp, runtimeDir + "/.runtime.json.tmp-1-1"},
 		"worker's temporary": {func(t testing.TB, sim *faultfs.Sim) { writeFile(t, sim, workerDir+"/.worker.json.tmp-1-1", nil) }, store.LeftTemp, workerDir + "/.worker.json.tmp-1-1"},
-		"no worker":          {remove(snapshotFile), store.NoWorker, workerDir},
+		"no worker":          {remove(snapshotFile, workerSpare), store.NoWorker, workerDir},
+		"worker's name":      {remove(snapshotFile), store.LostName, snapshotFile},
+		"runtime's name":     {remove(runtimeFile), store.LostName, runtimeFile},
+		"worker, one name":   {spoil(snapshotFile), store.BadFirstName, snapshotFile},
+		"runtime, one name":  {spoil(runtimeFile), store.BadFirstName, runtimeFile},
 		"damaged event":      {replace(eventsFile, "event 2", "event 3"), store.BadLine, eventsFile},
 		"damaged entry":      {replace(transcript, "entry 2", "entry_2"), store.BadLine, transcript},
 		"lines in one":       {replace(eventsFile, "\n", "*"), store.BadLine, eventsFile},
 		"event again":        {edit(eventsFile, func(data []byte) []byte { return append(data, data[:len(data)/3]...) }), store.NotRising, eventsFile},
 		"other's entry":      {old(transcript, `{"sequence":1`, `{"sequence":0,"worker_ref":{"runtime_id":"rt","worker_id":"x"},"role":"user","content":"","event_id":0}`+"\n"+`{"sequence":1`), store.Unreadable, transcript},
 		"runtime.json":       {replace(runtimeFile, "running", "stopped"), store.BadSnapshot, runtimeFile},
-		"no runtime.json":    {remove(runtimeFile), store.MissingSnapshot, runtimeFile},
+		"no runtime.json":    {remove(runtimeFile, runtimeSpare), store.MissingSnapshot, runtimeFile},
 		"worker.json":        {replace(snapshotFile, "running", "stopped"), store.BadSnapshot, snapshotFile},
 		"other backend":      {old(runtimeFile, "fs_store", "memory"), store.Foreign, runtimeFile},
 		"other worker":       {func(t testing.TB, sim *faultfs.Sim) { must(t, sim.Rename(workerDir, workersDir+"/id-78")) }, store.Foreign, workersDir + "/id-78/worker.json"},

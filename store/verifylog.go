@@ -106,8 +106,16 @@ func (v *verifier) readLines(seen *seenLog, noted int64) error {
 		return v.failed(l.path, err)
 	}
 	file.Bytes = lines.size
+	first := true // of the bad lines that nobody has noted
 	for lines.next() {
-		if kind, detail := l.judge(lines, seen.content, file); kind != "" {
+		kind, detail := l.judge(lines, seen.content, file)
+		if kind == BadLine && lines.off >= l.noted && first {
+			if first = false; l.doubtful(f) {
+				tell(Problem{Kind: DoubtfulTail, Line: lines.number, Offset: lines.off, Bytes: lines.size - lines.off, Detail: "opening keeps it aside, and cuts it off"})
+				break
+			}
+		}
+		if kind != "" {
 			tell(Problem{Kind: kind, Line: lines.number, Offset: lines.off, Bytes: lines.end - lines.off, Detail: detail})
 		}
 	}
@@ -120,6 +128,14 @@ func (v *verifier) readLines(seen *seenLog, noted int64) error {
 	file.LastID = l.last
 	v.health.Files = append(v.health.Files, *file)
 	return nil
+}
+
+// doubtful tells whether the end of a log is one that opening does not refuse.
+func (l *log) doubtful(f faultfs.File) bool {
+	again := newLog(l.path, l.key)
+	again.noted = l.noted
+	lines, err := readLog(f)
+	return err == nil && again.scan(opVerify, lines) == nil && again.doubt != nil
 }
 
 // judge tells what is wrong with a line, and counts it where nothing is, or only

@@ -28,7 +28,7 @@ func (s *Store) createWorker(op, id string, snapshot []byte) error {
 }
 
 func (s *Store) fillWorker(op string, w *worker, snapshot []byte) (err error) {
-	w.transcript, err = openLog(s.fsys, op, path.Join(w.dir, transcriptFile), entryKey, 0)
+	w.transcript, err = openLog(s.fsys, op, path.Join(w.dir, transcriptFile), entryKey, 0, nil)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	}
 	w := &worker{dir: dir}
 	var snapshot WorkerSnapshot
-	u, err := readHead(s.fsys, w.snapshotPath(), &snapshot, "request")
+	u, err := s.recoverSnapshot(w.snapshotPath(), &snapshot, "request")
 	switch {
 	case errors.Is(err, ErrMissing):
 		return "no " + workerFile, nil
@@ -92,7 +92,11 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	}
 	// A transcript that is not there was never acknowledged, or is from a
 	// writer that never made its name durable.
-	if w.transcript, err = openLog(s.fsys, opOpen, path.Join(dir, transcriptFile), entryKey, u.logBytes); err != nil {
+	keep := func(l *log, end int64) error { return s.setTailAside(l, &snapshot.WorkerRef, end) }
+	if w.transcript, err = openLog(s.fsys, opOpen, path.Join(dir, transcriptFile), entryKey, u.logBytes, keep); err != nil {
+		return "", err
+	}
+	if err := s.mendSpare(w.snapshotPath()); err != nil {
 		return "", err
 	}
 	// The names of the snapshot and of the transcript.

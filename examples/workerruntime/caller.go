@@ -172,7 +172,7 @@ func (c *caller[S]) diagnose(o operation) (string, error) {
 	}
 	next.NextDiagnosticID++
 	next.Diagnostics = append(slices.Clone(next.Diagnostics), d)
-	own := func(d store.Diagnostic) bool { return d.Code != ignoredWorker }
+	own := func(d store.Diagnostic) bool { return !ofRecovery(d) }
 	for count(next.Diagnostics, own) > maxDiagnostics {
 		i := slices.IndexFunc(next.Diagnostics, own)
 		next.Diagnostics = slices.Delete(next.Diagnostics, i, i+1)

@@ -7,9 +7,11 @@ import (
 	"crashsim/store"
 )
 
-// ignoredWorker is the code of the diagnostic by which a recovery tells that it
-// left out a worker that was never made whole.
-const ignoredWorker = "worker_snapshot_ignored"
+// ofRecovery tells whether a diagnostic is one by which a recovery tells what it
+// set aside: a worker that was never made whole, or the end of a log.
+func ofRecovery(d store.Diagnostic) bool {
+	return d.Code == store.CodeWorkerIgnored || d.Code == store.CodeTailIgnored
+}
 
 // Longer texts are printed as their beginning, length and checksum.
 const (
@@ -24,14 +26,14 @@ type printer struct {
 	rt int // the runtime that it is about
 }
 
-// state prints a runtime, a fact to a line. Diagnostics of ignored workers are
-// left out, and ids of diagnostics count without them: a recovery may add one.
+// state prints a runtime, a fact to a line. Diagnostics of a recovery are left
+// out, and ids of diagnostics count without them.
 func (p *printer) state(s *store.State) {
 	r := &s.Snapshot
 	p.add("runtime ").runtime(r.RuntimeID).add(" ").word(r.Status).add(" display ").optional(r.DisplayName)
 	p.add(" schema ").number(uint64(r.SchemaVersion)).add(" backend ").word(r.Backend)
 	p.add(" limits ").signed(r.Limits.MaxEventBatchItems).add(" ").signed(r.Limits.MaxTranscriptProjectionItems).line()
-	ignored := uint64(count(r.Diagnostics, func(d store.Diagnostic) bool { return d.Code == ignoredWorker }))
+	ignored := uint64(count(r.Diagnostics, ofRecovery))
 	p.add("  next worker ").number(r.NextWorkerSequence).line()
 	p.add("  next event ").number(r.NextEventID).line()
 	p.add("  next diagnostic ").number(r.NextDiagnosticID - ignored).line()
@@ -40,7 +42,7 @@ func (p *printer) state(s *store.State) {
 	}
 	ignored = 0
 	for i := range r.Diagnostics {
-		if d := &r.Diagnostics[i]; d.Code == ignoredWorker {
+		if d := &r.Diagnostics[i]; ofRecovery(*d) {
 			ignored++
 		} else {
 			p.add("  diagnostic ").number(d.ID - ignored).add(" ").word(d.Severity).add(" ").word(d.Code)
