@@ -177,7 +177,9 @@ func checkHealth(t *testing.T, h *store.Health, state store.State, err error) {
 		}
 		return text
 	}
-	aside := slices.ContainsFunc(state.Snapshot.Diagnostics, func(d store.Diagnostic) bool { return d.Code == store.CodeWorkerIgnored })
+	aside := slices.ContainsFunc(state.Snapshot.Diagnostics, func(d store.Diagnostic) bool {
+		return d.Code == store.CodeWorkerIgnored || d.Code == store.CodeTailIgnored
+	})
 	switch h.Verdict() {
 	case store.Healthy:
 		if err != nil {

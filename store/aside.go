@@ -31,6 +31,11 @@ func (s *Store) setAside(dir, why string) error {
 		return err
 	}
 	if !s.isAside(&snapshot, dir) {
+		// The folder: else a crash could leave a copy, and neither it nor what tells
+		// of the copy.
+		if err := s.syncDir(path.Dir(dir)); err != nil {
+			return err
+		}
 		d := Diagnostic{Code: CodeWorkerIgnored, Message: why + "; the folder is kept"}
 		if worker, ok := idOf(path.Base(dir)); ok {
 			d.WorkerRef = &WorkerRef{RuntimeID: s.opts.RuntimeID, WorkerID: worker}

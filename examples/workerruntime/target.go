@@ -48,11 +48,18 @@ type process[S closer] struct {
 
 func openStore(fsys faultfs.FS, n int) (crashtest.Store, error) {
 	return openProcess(n, func(rt int) (*store.Store, store.State, error) {
+		before, err := wrecks(fsys, rt)
+		if err != nil {
+			return nil, store.State{}, err
+		}
 		s, err := store.Open(fsys, options(rt))
 		if err != nil {
 			return nil, store.State{}, err
 		}
 		state, err := s.Load()
+		if err == nil {
+			err = checkAside(fsys, rt, before, state.Snapshot.Diagnostics)
+		}
 		if err != nil {
 			return nil, state, errors.Join(err, s.Close())
 		}
@@ -106,7 +113,7 @@ func (p *process[S]) Noticed() (list []string) {
 			continue
 		}
 		for _, d := range c.seen.Snapshot.Diagnostics {
-			if d.Code == ignoredWorker {
+			if ofRecovery(d) {
 				list = append(list, d.Message)
 			}
 		}
