@@ -127,7 +127,11 @@ func fails(t *testing.T, target *crashtest.Target, ops []string) bool {
 	for _, model := range []faultfs.Model{faultfs.POSIX, weakest} {
 		cfg := mutantConfig()
 		cfg.Model = model
-		if r := explore(t, target, cfg, ops...); r.Verdict == crashtest.Failed && r.Err() != nil && len(r.Findings) > 0 {
+		tried := target
+		if model.Name == faultfs.POSIX.Name {
+			tried = withoutTails(target)
+		}
+		if r := explore(t, tried, cfg, ops...); r.Verdict == crashtest.Failed && r.Err() != nil && len(r.Findings) > 0 {
 			return true
 		}
 	}
@@ -145,7 +149,7 @@ func mutantConfig() crashtest.Config {
 // Without a mistake the same disk, workload and judge pass: what fails below does
 // so by the mistake alone.
 func TestNoMutantPasses(t *testing.T) {
-	r := explore(t, mutant{}.on(targetNamed(t, "store")), crashtest.Defaults(), mutantOps...)
+	r := explore(t, withoutTails(mutant{}.on(targetNamed(t, "store"))), crashtest.Defaults(), mutantOps...)
 	if err := r.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +181,26 @@ func removeFirst(disk faultfs.FS, from, to string) error {
 		return err
 	}
 	return disk.Rename(from, to)
+}
+
+// withoutTails does not open where the end of a log was set aside: a crash leaves
+// none of these where data that is not there reads as zeros.
+func withoutTails(target *crashtest.Target) *crashtest.Target {
+	own := *target
+	own.Open = func(disk faultfs.FS) (crashtest.Store, error) {
+		s, err := target.Open(disk)
+		for rt := 0; rt < runtimes && err == nil; rt++ {
+			aside := path.Join(runtimeFolder(rt), "set-aside")
+			kept, _ := names(disk, aside)
+			for _, n := range kept {
+				if what, _ := names(disk, path.Join(aside, n)); len(what) == 1 && strings.HasSuffix(what[0], ".jsonl") {
+					err = errors.Join(errors.New(what[0]+" had an end that no crash leaves"), s.Close())
+				}
+			}
+		}
+		return s, err
+	}
+	return &own
 }
 
 func TestMutantsAreCaught(t *testing.T) {
