@@ -208,6 +208,19 @@ func (m *matrix) renew() {
 	m.explorer = newExplorer(m.target, &m.cfg.Config, m.in)
 }
 
+// afresh does some jobs once more, one at a time, with nothing known of any disk: a
+// search that goes by what was looked at before of disks that are equal may
+// contradict itself where one that looks for itself does not.
+func (m *matrix) afresh(jobs []*faultJob) {
+	before := m.diverged
+	m.renew()
+	m.diverged = before
+	for _, j := range jobs {
+		j.ways = nil
+		m.do(j)
+	}
+}
+
 func (m *matrix) begin(plan faultfs.Plan) *faultStart {
 	return &faultStart{target: m.target, ref: m.ref, model: m.cfg.Model, plan: plan, plain: m.plain.states, truth: m.truth}
 }
@@ -252,6 +265,9 @@ func (m *matrix) run(ctx context.Context, phase string, jobs []*faultJob) (done 
 			m.cfg.tell(Progress{Phase: phase, Done: done + begun, Total: len(jobs), Unique: m.explorer.visits.len()})
 			return func() { m.do(j) }
 		})
+		if m.explorer.hasDiverged() {
+			m.afresh(some[:begun])
+		}
 		m.checkGoroutines(before, some[:begun])
 		for _, j := range some[:begun] {
 			m.judge(j)
