@@ -61,7 +61,9 @@ func (s *Store) setTailAside(l *log, ref *WorkerRef, end int64) error {
 	if slices.ContainsFunc(snapshot.Diagnostics, func(d Diagnostic) bool {
 		return d.Code == CodeTailIgnored && s.begins(s.asidePath(d.ID, name), tail)
 	}) {
-		return nil // all is done but the cut, of which a crash may have kept a part
+		// All is done but the cut, of which a crash may have kept a part. The diagnostic
+		// has to be durable before it: a killed process may not have come to that.
+		return s.syncDir(s.dir)
 	}
 	d := Diagnostic{
 		Code: CodeTailIgnored, WorkerRef: ref,

@@ -125,6 +125,29 @@ func TestTailsSetAside(t *testing.T) {
 	}
 }
 
+// The process that does it may be killed, and the power cut while the next one goes
+// on from what was not durable yet.
+func TestTailsSetAsideByTwo(t *testing.T) {
+	disk := killed(t, 2)
+	data, tail := readFile(t, disk, eventsFile), []byte("garbage\n")
+	writeFile(t, disk, eventsFile, append(data[:len(data):len(data)], tail...))
+	first := disk.Fork()
+	opened(t, first)
+	images := 0
+	eachCut(t, first.Trace(), func(c *faultfs.Cut) {
+		second := c.Kill()
+		open(t, second)
+		eachImage(t, second.Trace(), weakest(t), func(_ int, image *faultfs.Sim) {
+			images++
+			checkTail(t, image, eventsFile, data, tail)
+			if aside, err := image.ReadDir(runtimeDir + "/set-aside"); err != nil || len(aside) != 1 {
+				t.Fatalf("set aside: %v, %v", aside, err)
+			}
+		})
+	})
+	t.Logf("%d images", images)
+}
+
 func checkTail(t *testing.T, sim *faultfs.Sim, name string, data, tail []byte) {
 	t.Helper()
 	state := opened(t, sim)
