@@ -13,7 +13,7 @@ import (
 
 // fields are what each object has: no more, and none that is missing.
 var fields = map[string][]string{
-	"start":    {"type", "version", "target", "model", "seed", "ops", "workers", "max_states", "depth", "keep_going", "artifacts"},
+	"start":    {"type", "version", "target", "model", "seed", "ops", "workers", "max_states", "search", "depth", "keep_going", "artifacts"},
 	"progress": {"type", "phase", "done", "total", "unique_states", "seconds"},
 	"finding":  {"type", "number", "kind", "seen", "ops", "report", "mend", "case", "reproduce"},
 	"summary": {"type", "verdict", "crash_points", "states", "unique_states", "recoveries", "capped", "findings",
@@ -58,7 +58,7 @@ func TestJSONOfAFailure(t *testing.T) {
 	}
 	by := objects(t, a.out)
 	start := map[string]any{"type": "start", "version": version(), "target": "seedstore", "model": "posix", "seed": 3., "ops": 4.,
-		"workers": 2., "max_states": 5000., "depth": 1., "keep_going": false, "artifacts": "found"}
+		"workers": 2., "max_states": 5000., "search": "auto", "depth": 1., "keep_going": false, "artifacts": "found"}
 	if got := by["start"][0]; !reflect.DeepEqual(got, start) {
 		t.Errorf("start is\n%v\nwant\n%v", got, start)
 	}

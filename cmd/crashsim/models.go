@@ -44,7 +44,7 @@ func readModel(name string) (faultfs.Model, error) {
 	text, err := os.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return faultfs.Model{}, usage("unknown model %q, and no file of that name: see crashsim list", name)
+		return faultfs.Model{}, usage("unknown model %q: see crashsim list, or give a file with one", name)
 	case err != nil:
 		return faultfs.Model{}, usage("--model: %w: give a model's name, or a file with its rules", err)
 	}

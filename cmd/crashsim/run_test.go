@@ -42,11 +42,11 @@ func TestRunThatPasses(t *testing.T) {
 func TestFirstLines(t *testing.T) {
 	inEmptyFolder(t)
 	for _, c := range []struct{ args, settings string }{
-		{"--ops 2", fmt.Sprintf("seed 1, ops 2, workers %d, max-states 32768, depth 2, model posix, artifacts crashsim-out", runtime.GOMAXPROCS(0))},
+		{"--ops 2", fmt.Sprintf("seed 1, ops 2, workers %d, max-states 32768, search auto, depth 2, model posix, artifacts crashsim-out", runtime.GOMAXPROCS(0))},
 		{"run store --seed 7 --ops 1 --workers 3 --max-states 40000 --depth 1 --model posix --artifacts out",
-			"seed 7, ops 1, workers 3, max-states 40000, depth 1, model posix, artifacts out"},
+			"seed 7, ops 1, workers 3, max-states 40000, search auto, depth 1, model posix, artifacts out"},
 		{"run store --seed 18446744073709551615 --ops 1 --depth 0",
-			fmt.Sprintf("seed 18446744073709551615, ops 1, workers %d, max-states 32768, depth 0, model posix, artifacts crashsim-out", runtime.GOMAXPROCS(0))},
+			fmt.Sprintf("seed 18446744073709551615, ops 1, workers %d, max-states 32768, search auto, depth 0, model posix, artifacts crashsim-out", runtime.GOMAXPROCS(0))},
 	} {
 		a := crashsim(t, strings.Fields(c.args)...)
 		lines := strings.SplitN(a.out, "\n", 4)
