@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -178,6 +179,10 @@ func (s *session) names(text string, trace *faultfs.Trace, strikes []faultfs.Str
 	is := map[string]bool{}
 	for _, st := range strikes {
 		is[st.Call.Path], is[st.Call.Path2] = true, true
+		dir, base := path.Split(st.Call.Path)
+		for name, hidden := strings.CutPrefix(base, "."); hidden && name != ""; name = name[:max(0, strings.LastIndexByte(name, '.'))] {
+			is[dir+name] = true // what ".name.more" stands in for
+		}
 	}
 	delete(is, "")
 	for i := range trace.Len() {

@@ -132,6 +132,7 @@ type matrix struct {
 // leave in the same way; then pairs of faults. The result depends on cfg without
 // Workers, and on nothing else.
 func Faults(ctx context.Context, t *Target, cfg FaultConfig) (*FaultResult, error) {
+	t = t.underFaults()
 	m := &matrix{cfg: &cfg, rows: map[string]*FaultRow{}, known: map[string]bool{}, res: &FaultResult{}}
 	m.runner = &runner{target: t, cfg: &cfg.Config, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), result: &m.res.Result}
 	m.explorer = newExplorer(t, &cfg.Config, m.in)

@@ -101,6 +101,9 @@ func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
 }
 
 func (t *Target) beginScenario(m faultfs.Model, sc *Scenario) (*play, error) {
+	if sc.Plan != "" {
+		t = t.underFaults()
+	}
 	if sc.Plan == "" || sc.Strikes == InRecovery {
 		p := t.begin(m, sc.Ops, sc.Last == InWorkload)
 		if sc.Plan == "" {

@@ -17,6 +17,10 @@ type Target struct {
 	// a crash left is its recovery.
 	Open func(faultfs.FS) (Store, error)
 
+	// OpenUnderFaults, if not nil, is Open where a disk has faults: without what the
+	// target itself looks at beside the store, which faults would strike as well.
+	OpenUnderFaults func(faultfs.FS) (Store, error)
+
 	// Model gives the reference of a store that was created just now.
 	Model func() Model
 
@@ -41,6 +45,16 @@ type Target struct {
 	// which a fault on the disk was: "" if nothing is. That the cause can be found by
 	// errors.Is is asked of every store.
 	Reports func(err, cause error) string
+}
+
+// underFaults is the target as it is tried with faults.
+func (t *Target) underFaults() *Target {
+	if t.OpenUnderFaults == nil {
+		return t
+	}
+	own := *t
+	own.Open = t.OpenUnderFaults
+	return &own
 }
 
 // Reopen is the operation that every target has: the store is closed and opened

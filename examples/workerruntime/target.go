@@ -14,16 +14,19 @@ import (
 // first.
 func Targets() []crashtest.Target {
 	return []crashtest.Target{
-		target("store", "the production store of a worker runtime", runtimes, openStore, Generate),
-		target("seedstore", "its design as first written, faults and all", runtimes, openSeed, Generate),
-		target("single", "the production store with one runtime and any order of operations: for fuzzing", 1, openStore, generateEach),
+		target("store", "the production store of a worker runtime", runtimes, openStore, openBare, Generate),
+		target("seedstore", "its design as first written, faults and all", runtimes, openSeed, openSeed, Generate),
+		target("single", "the production store with one runtime and any order of operations: for fuzzing", 1, openStore, openBare, generateEach),
 	}
 }
 
-func target(name, doc string, n int, open func(faultfs.FS, int) (crashtest.Store, error), generate func(crashtest.Chooser, int) []string) crashtest.Target {
+func target(name, doc string, n int, open, bare func(faultfs.FS, int) (crashtest.Store, error), generate func(crashtest.Chooser, int) []string) crashtest.Target {
 	return crashtest.Target{
 		Name: name, Doc: doc, Generate: generate, Probes: probes, Idempotent: true, Reports: reports,
-		Open:  func(fsys faultfs.FS) (crashtest.Store, error) { return open(fsys, n) },
+		Open: func(fsys faultfs.FS) (crashtest.Store, error) { return open(fsys, n) },
+
+		OpenUnderFaults: func(fsys faultfs.FS) (crashtest.Store, error) { return bare(fsys, n) },
+
 		Model: func() crashtest.Model { return newModel(n) },
 		Check: func(op string) error { return check(op, n) },
 	}
@@ -60,6 +63,21 @@ func openStore(fsys faultfs.FS, n int) (crashtest.Store, error) {
 		if err == nil {
 			err = checkAside(fsys, rt, before, state.Snapshot.Diagnostics)
 		}
+		if err != nil {
+			return nil, state, errors.Join(err, s.Close())
+		}
+		return s, state, nil
+	}, true)
+}
+
+// openBare opens the stores and looks at nothing beside them.
+func openBare(fsys faultfs.FS, n int) (crashtest.Store, error) {
+	return openProcess(n, func(rt int) (*store.Store, store.State, error) {
+		s, err := store.Open(fsys, options(rt))
+		if err != nil {
+			return nil, store.State{}, err
+		}
+		state, err := s.Load()
 		if err != nil {
 			return nil, state, errors.Join(err, s.Close())
 		}
