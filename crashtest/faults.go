@@ -25,8 +25,8 @@ type FaultConfig struct {
 // FaultDefaults gives a configuration that tries every fault at every call of a
 // small workload.
 func FaultDefaults() FaultConfig {
-	cfg := FaultConfig{Config: Defaults(), Pairs: 2000, Starts: 12}
-	cfg.Ops, cfg.Search, cfg.MaxStates, cfg.Depth = 40, SearchLazy, 1<<12, 0
+	cfg := FaultConfig{Config: Defaults(), Pairs: 300, Starts: 4}
+	cfg.Ops, cfg.Search, cfg.MaxStates, cfg.Depth = 40, SearchLazy, 1<<13, 0
 	return cfg
 }
 
