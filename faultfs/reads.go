@@ -23,10 +23,11 @@ type ReadKind uint8
 
 // The kinds of reads.
 const (
-	ReadName ReadKind = iota + 1 // one name in a folder
-	ReadList                     // all names in a folder
-	ReadSize                     // of a file
-	ReadData                     // of a file
+	ReadName  ReadKind = iota + 1 // one name in a folder
+	ReadList                      // all names in a folder
+	ReadSize                      // of a file
+	ReadData                      // of a file
+	ReadLinks                     // whether a file has more names
 )
 
 // readLog keeps each read once, in the order in which they came.
@@ -108,6 +109,8 @@ func (e *Effect) seenBy(r *Read) bool {
 		return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.dir == r.Ino && int64(hashName(n.name)) == r.Off })
 	case ReadList:
 		return slices.ContainsFunc(e.names, func(n nameEffect) bool { return n.dir == r.Ino })
+	case ReadLinks:
+		return e.Kind == EffectEntry && e.Op.Ino == r.Ino
 	case ReadSize:
 		return e.Ino == r.Ino && (e.Kind == EffectSize || e.Kind == EffectExtend)
 	case ReadData:

@@ -278,9 +278,7 @@ func (s *Sim) Remove(name string) error {
 		return pathError("remove", name, errno)
 	}
 	n := s.disk.node(ino)
-	if s.disk.linked {
-		s.sawTree(rootIno)
-	}
+	s.saw(Read{Kind: ReadLinks, Ino: ino}) // also of a file that has one: equal disks are looked at in the same way
 	op := &Op{Kind: OpRemove, Ino: ino, Dir: dir, Name: last, Path: name, Mode: n.mode, OldSize: n.data.size,
 		LastName: !s.disk.linked || s.disk.nameCount(ino) == 1}
 	s.disk.setName(dir, last, 0)
