@@ -90,9 +90,9 @@ func (t *truthLines) has(text string, more []stateID) bool {
 	return true
 }
 
-// causes gives the errors that a fault can have a call answer; any where it may be
+// causes gives the errors that a fault can have a call answer, and whether it may be
 // any error at all.
-func causes(a faultfs.Action) (list []syscall.Errno, any bool) {
+func causes(a faultfs.Action) (list []syscall.Errno, anyAtAll bool) {
 	if a.Errno != 0 {
 		list = append(list, a.Errno)
 	}
@@ -120,8 +120,8 @@ func (l *faultLife) judgeError(err error, n int) *Failure {
 	var want []string
 	anyCause := false
 	for _, s := range strikes {
-		list, any := causes(l.armed.Plan()[s.Fault].What)
-		anyCause = anyCause || any
+		list, anyAtAll := causes(l.armed.Plan()[s.Fault].What)
+		anyCause = anyCause || anyAtAll
 		if slices.ContainsFunc(list, func(e syscall.Errno) bool { return errors.Is(err, e) }) {
 			return l.judgeKind(err, list)
 		}
@@ -158,7 +158,7 @@ func (l *faultLife) judgeKind(err error, list []syscall.Errno) *Failure {
 	if l.target.Reports == nil {
 		return nil
 	}
-	cause := error(io.ErrShortWrite)
+	cause := io.ErrShortWrite
 	if len(list) > 0 {
 		cause = list[0]
 	}

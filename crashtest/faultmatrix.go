@@ -195,7 +195,7 @@ func (m *matrix) judgeDisk(l *faultLife, v *visit, right []stateID) (found *verd
 	if l.trust == exact {
 		return m.oracle.judge(v, right, twice), false
 	}
-	f, lied := l.session.judgeLeft(l.left(), l.truth, m.in, l.armed.Struck(), v.state, v.failed, v.noticed, right)
+	f, lied := l.judgeLeft(l.left(), l.truth, m.in, l.armed.Struck(), v.state, v.failed, v.noticed, right)
 	if f != nil {
 		found = &verdict{failure: f, last: InRecovery}
 	}

@@ -39,7 +39,7 @@ func (p *play) suffer(sim *faultfs.Sim, set refSet, ops []string) {
 	if len(p.cuts) > 0 {
 		p.faults.begin.closed = len(p.lost[0]) == 0 && p.cuts[0].At == p.lives[0].trace.Len()
 	}
-	fresh := func() *faultfs.Sim { return faultfs.NewSim() }
+	fresh := faultfs.NewSim
 	if len(p.cuts) > 0 {
 		begin := sim.Fork()
 		fresh = begin.Fork
@@ -56,7 +56,7 @@ func (p *play) suffer(sim *faultfs.Sim, set refSet, ops []string) {
 // judgeLeft judges the last life where it was on a disk that faults have left.
 func (p *play) judgeLeft() {
 	l, life := p.faults.life, p.life()
-	p.failure, _ = l.session.judgeLeft(l.left(), p.faults.begin.truth, p.in, l.armed.Struck(), life.shown, life.failed, life.noticed, p.allowed)
+	p.failure, _ = l.judgeLeft(l.left(), p.faults.begin.truth, p.in, l.armed.Struck(), life.shown, life.failed, life.noticed, p.allowed)
 }
 
 // missed names the faults of the plan that did not strike.

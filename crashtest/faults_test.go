@@ -33,7 +33,7 @@ func TestFaultsAreFoundAndRepeat(t *testing.T) {
 	found := map[crashtest.Kind]bool{}
 	for _, f := range r.Findings {
 		found[f.Kind] = true
-		text, err := f.Case.MarshalText()
+		text, err := f.MarshalText()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ func (r *FaultResult) table() *Table {
 			switch n := row.Outcome[o]; {
 			case o == Survived && n > 0:
 				c.State = Good
-			case o != Survived && n > 0 && !(o == LostData && row.Lying):
+			case o != Survived && n > 0 && (o != LostData || !row.Lying):
 				c.State = Bad
 			}
 			cells = append(cells, c)

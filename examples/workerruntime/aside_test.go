@@ -106,9 +106,9 @@ func (m *asideMutant) SyncDir(name string) error {
 func (m *asideMutant) removeFirst() error {
 	list, err := names(m.FS, plantedIn)
 	for _, name := range list {
-		err = errors.Join(err, m.FS.Remove(path.Join(plantedIn, name)))
+		err = errors.Join(err, m.Remove(path.Join(plantedIn, name)))
 	}
-	return errors.Join(err, m.FS.Remove(plantedIn), m.FS.SyncDir(path.Dir(plantedIn)))
+	return errors.Join(err, m.Remove(plantedIn), m.FS.SyncDir(path.Dir(plantedIn)))
 }
 
 type nothing struct{ faultfs.File }
