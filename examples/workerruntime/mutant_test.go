@@ -2,6 +2,7 @@ package workerruntime
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -260,23 +261,30 @@ func TestEachSingleSyncMatters(t *testing.T) {
 	tried := 0
 	for missed := true; missed; tried++ {
 		var was atomic.Bool
+		var what atomic.Value
 		target.Open = func(fsys faultfs.FS) (crashtest.Store, error) {
 			disk := &mutant{FS: fsys}
 			s, err := open(disk)
+			times := map[string]int{}
 			n := 0 // those of opening, which come twice where there are two runtimes, do not count
-			next := func(string) bool {
+			next := func(name string) bool {
+				times[name]++
 				if n++; n != tried+1 {
 					return true
 				}
 				was.Store(true)
+				what.Store(fmt.Sprintf("%s, time %d", role(name), times[name]))
 				return false
 			}
 			disk.sync, disk.syncDir = next, next
 			return s, err
 		}
 		failed := fails(t, &target, mutantOps[:4])
-		if missed = was.Load(); missed && !failed {
-			t.Errorf("sync %d of a life was left out: it was not caught", tried+1)
+		// The first snapshot of a worker has a second name that is durable, which opening
+		// goes by. This sync is for readers of the format that know the first name only.
+		const forOthers = "a folder in workers, time 2"
+		if missed = was.Load(); missed && !failed && what.Load() != forOthers {
+			t.Errorf("sync %d of a life was left out, of %v: it was not caught", tried+1, what.Load())
 		}
 	}
 	if tried < 12 {
