@@ -19,13 +19,15 @@ const (
 	setAsideDir    = "set-aside"
 )
 
-func (s *Store) runtimePath() string { return path.Join(s.dir, runtimeFile) }
-func (s *Store) eventsPath() string  { return path.Join(s.dir, eventsFile) }
-func (s *Store) workersPath() string { return path.Join(s.dir, workersDir) }
+// Folders' names are clean, and so are those in them: nothing is left to path.Join.
+func (s *Store) runtimePath() string { return s.dir + "/" + runtimeFile }
+func (s *Store) eventsPath() string  { return s.dir + "/" + eventsFile }
+func (s *Store) workersPath() string { return s.dir + "/" + workersDir }
 
-func (s *Store) workerDir(id string) string { return path.Join(s.workersPath(), folderOf(id)) }
+func (s *Store) workerDir(id string) string { return s.workersPath() + "/" + folderOf(id) }
 
-func (w *worker) snapshotPath() string { return path.Join(w.dir, workerFile) }
+func (w *worker) snapshotPath() string   { return w.dir + "/" + workerFile }
+func (w *worker) transcriptPath() string { return w.dir + "/" + transcriptFile }
 
 const opOpen = "open"
 
@@ -205,13 +207,14 @@ func (s *Store) removeTemps(dir string) error {
 	}
 	removed := false
 	for _, e := range list {
-		name := path.Join(dir, e.Name())
-		if isTemp(e.Name()) && !e.IsDir() {
-			if err := s.fsys.Remove(name); err != nil {
-				return ioError(opOpen, name, err)
-			}
-			removed = true
+		if !isTemp(e.Name()) || e.IsDir() {
+			continue
 		}
+		name := path.Join(dir, e.Name())
+		if err := s.fsys.Remove(name); err != nil {
+			return ioError(opOpen, name, err)
+		}
+		removed = true
 	}
 	if !removed {
 		return nil

@@ -14,7 +14,10 @@ import (
 // spare, which stays until the next snapshot has one. Where the disk has no links
 // it is a copy. Opening puts back from it what a crash took away.
 
-func spareOf(name string) string { return path.Join(path.Dir(name), "."+path.Base(name)+".spare") }
+func spareOf(name string) string {
+	dir, base := path.Split(name)
+	return dir + "." + base + ".spare"
+}
 
 // keepSpare gives a file, which is to be a snapshot or is one, the second name of
 // that. It is for the caller to sync.

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"io/fs"
-	"path"
 )
 
 // createWorker makes a worker. Its snapshot is what says that it is there, so
@@ -28,7 +27,7 @@ func (s *Store) createWorker(op, id string, snapshot []byte) error {
 }
 
 func (s *Store) fillWorker(op string, w *worker, snapshot []byte) (err error) {
-	w.transcript, err = openLog(s.fsys, op, path.Join(w.dir, transcriptFile), entryKey, 0, nil)
+	w.transcript, err = openLog(s.fsys, op, w.transcriptPath(), entryKey, 0, nil)
 	if err != nil {
 		return err
 	}
@@ -49,8 +48,9 @@ func (s *Store) recoverWorkers() error {
 	if err != nil {
 		return s.missingWorkers(err)
 	}
+	workers := s.workersPath()
 	for _, e := range list {
-		dir := path.Join(s.workersPath(), e.Name())
+		dir := workers + "/" + e.Name()
 		if !e.IsDir() {
 			return corrupt(opOpen, dir, "not a folder")
 		}
@@ -93,7 +93,7 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	// A transcript that is not there was never acknowledged, or is from a
 	// writer that never made its name durable.
 	keep := func(l *log, end int64) error { return s.setTailAside(l, &snapshot.WorkerRef, end) }
-	if w.transcript, err = openLog(s.fsys, opOpen, path.Join(dir, transcriptFile), entryKey, u.logBytes, keep); err != nil {
+	if w.transcript, err = openLog(s.fsys, opOpen, w.transcriptPath(), entryKey, u.logBytes, keep); err != nil {
 		return "", err
 	}
 	if err := s.mendSpare(w.snapshotPath()); err != nil {
