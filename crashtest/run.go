@@ -34,7 +34,7 @@ type Config struct {
 // Defaults gives a configuration that explores a store of a few files whole.
 func Defaults() Config {
 	return Config{
-		Model: faultfs.POSIX, Seed: 1, Ops: 100, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Search: SearchAuto, Depth: 2,
+		Model: faultfs.POSIX, Seed: 1, Ops: 85, Workers: runtime.GOMAXPROCS(0), MaxStates: 1 << 15, Search: SearchAuto, Depth: 2,
 	}
 }
 

@@ -35,8 +35,8 @@ var (
 		{"w1", "."},
 		{"w2", ".."},
 		{"w3", " ../a b/\\c\td "},
-		{"w4", "Wörker №4/日本語\n"},
-		{"w5", longID("id-2e2e/…/")},
+		{"w4", longID("Wörker №4/日本語\n")},
+		{"w5", "id-2e2e/…/"},
 		{"w-long", longID("") + "x"},
 		{"w-blank", " \t\u2003"},
 	}

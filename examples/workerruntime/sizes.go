@@ -7,7 +7,7 @@ package workerruntime
 const (
 	maxPending = 13 * 512
 
-	bundle1Min, bundle1Max = 1800, 2800 // the large config bundle, b1
+	bundle1Min, bundle1Max = 2000, 3000 // the large config bundle, b1
 	bundle2Min, bundle2Max = 100, 300   // the small one, b2
 	workerMin, workerMax   = 100, 800
 	eventMin, eventMax     = 100, 800
