@@ -80,7 +80,8 @@ type Noticer interface {
 	Noticed() []string
 }
 
-// Model is the reference: what a store that never fails would answer and hold.
+// Model is the reference: what a store that never fails would answer and hold. State
+// and Clone change nothing in it: workers call them on the same model at once.
 type Model interface {
 	Apply(op string) (result string)
 	State() string

@@ -20,6 +20,7 @@ func readJUnit(t *testing.T, path string) junitSuite {
 }
 
 func TestJUnitOfAFailure(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	a := crashsim(t, "run", "seedstore", "--ops", "4", "--artifacts", "found", "--junit", "junit.xml")
 	if a.code != exitFailed || a.err != "" {
@@ -59,6 +60,7 @@ func TestJUnitOfAPassAndACap(t *testing.T) {
 }
 
 func TestAnnotationsOnGitHub(t *testing.T) {
+	notInRace(t)
 	top, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

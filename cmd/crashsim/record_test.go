@@ -11,6 +11,7 @@ import (
 
 // The record of a run says what the run printed.
 func TestRecordOfAFailure(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	a, cases := broken(t)
 	r, err := readRecord("found")

@@ -50,6 +50,7 @@ var (
 
 // No stage's failure reads as a pass.
 func TestReleaseVerdicts(t *testing.T) {
+	notInRace(t)
 	for name, c := range map[string]struct {
 		stages  []stage
 		code    int
@@ -86,6 +87,7 @@ func TestReleaseVerdicts(t *testing.T) {
 
 // A cause that two stages meet is one finding, and its case can be replayed.
 func TestReleaseGroupsFindings(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	a := verifyWith(t.Context(), t, &releaseFlags{}, fails, failsAgain)
 	one, err := readRecord("r/fails")

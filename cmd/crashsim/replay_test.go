@@ -7,6 +7,7 @@ import (
 
 // Each case prints in a process of its own what was found, byte for byte.
 func TestEachCaseReplays(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	_, cases := broken(t)
 	for _, path := range cases {
@@ -21,6 +22,7 @@ func TestEachCaseReplays(t *testing.T) {
 
 // A replay that differs from its file is the harness's failure, and shows how.
 func TestChangedCaseDiffers(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	_, cases := broken(t)
 	text := readFile(t, cases[len(cases)-1])
@@ -73,6 +75,7 @@ func TestReplayOfWhatWasMended(t *testing.T) {
 
 // Shrinking gives a file that replays, in place of the old one or beside it.
 func TestShrink(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	_, cases := broken(t)
 	path := cases[len(cases)-1]

@@ -8,6 +8,7 @@ import (
 )
 
 func TestReportOfARun(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	_, cases := broken(t)
 	for _, args := range [][]string{{"found"}, {"found/run.json"}} {
@@ -29,6 +30,7 @@ func TestReportOfARun(t *testing.T) {
 }
 
 func TestReportOfACase(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	_, cases := broken(t)
 	for output, begin := range map[string]string{"out.html": "<!DOCTYPE html>", "OUT.HTM": "<!DOCTYPE html>", "out.md": "## ", "out.txt": "", "out": ""} {
@@ -52,6 +54,7 @@ func TestReportOfACase(t *testing.T) {
 
 // What cannot be carried out is shown as it was printed, and it says why.
 func TestReportOfWhatIsNotKnownHere(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	writeFile(t, "mine.case", strings.Replace(soundCase, "seedstore", "ledger", 1))
 	a := crashsim(t, "report", "mine.case")
@@ -95,6 +98,7 @@ func TestReportRefuses(t *testing.T) {
 
 // A case file that went through an editor of Windows is the same case.
 func TestCaseWithWindowsLineEnds(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	_, cases := broken(t)
 	before := crashsim(t, "replay", cases[0])

@@ -105,6 +105,7 @@ var seconds = regexp.MustCompile(`[0-9.]+ s\n`)
 // Two processes print and write the same but for the time that they took,
 // whatever the number of workers.
 func TestTwoProcessesPrintTheSame(t *testing.T) {
+	notInRace(t)
 	run := func(workers string) (string, map[string]string) {
 		t.Helper()
 		inEmptyFolder(t)

@@ -194,6 +194,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestOutputThatCannotBeWritten(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	for _, args := range [][]string{{"list"}, {"help"}, {"run", "--ops", "1"}, {"run", "--json", "--ops", "1"}, {"run", "seedstore", "--ops", "1"}} {
 		var errOut bytes.Buffer

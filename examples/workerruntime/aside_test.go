@@ -119,6 +119,7 @@ func (nothing) Close() error                { return nil }
 
 // Setting aside is as careful as the store says, and each carelessness is seen.
 func TestSettingAsideIsChecked(t *testing.T) {
+	notInRace(t)
 	inCopy := func(name string) bool { return strings.HasPrefix(path.Base(name), "id-") && isAside(name) }
 	for name, c := range map[string]struct {
 		m    asideMutant

@@ -5,6 +5,7 @@ import "testing"
 // A result depends on the seed, and not on who does the work or how often it was
 // done before.
 func TestResultIsTheSameForAnyWorkers(t *testing.T) {
+	notInRace(t)
 	for _, c := range []struct {
 		target string
 		ops    int

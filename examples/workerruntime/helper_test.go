@@ -84,3 +84,12 @@ func summary(r *crashtest.Result) string {
 	}
 	return text
 }
+
+// notInRace leaves out a test that explores more than the race detector gets through
+// in a few minutes, and runs nothing side by side that other tests do not.
+func notInRace(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("too much for the race detector")
+	}
+}

@@ -205,6 +205,7 @@ func withoutTails(target *crashtest.Target) *crashtest.Target {
 }
 
 func TestMutantsAreCaught(t *testing.T) {
+	notInRace(t)
 	for name, m := range map[string]mutant{
 		"no file is synced":            {sync: never},
 		"no folder is synced":          {syncDir: never},
@@ -223,6 +224,7 @@ func TestMutantsAreCaught(t *testing.T) {
 
 // Each kind of file and folder that the store syncs at all is left out in turn.
 func TestEachSyncMatters(t *testing.T) {
+	notInRace(t)
 	files, folders := map[string]bool{}, map[string]bool{}
 	_, traces := plainly(t, opsOf(targetNamed(t, "store"), mutantOps), crashtest.Defaults())
 	for _, trace := range traces {
@@ -256,6 +258,7 @@ func opsOf(target *crashtest.Target, ops []string) *crashtest.Target {
 // One sync that operations ask for is left out, each in turn, in the workload and
 // in the use of a recovered store: none of them is there for nothing.
 func TestEachSingleSyncMatters(t *testing.T) {
+	notInRace(t)
 	target := *targetNamed(t, "store")
 	open := target.Open
 	tried := 0

@@ -57,8 +57,8 @@ func (c *caller[S]) load() (string, error) {
 	return string(p.add(" ").hex(sum).b), nil
 }
 
-// states prints what the callers' stores hold.
-func states[S runtimeStore](callers []*caller[S]) ([]byte, error) {
+// states prints what the callers' stores hold, and shows it to saw.
+func states[S runtimeStore](callers []*caller[S], saw func(*caller[S], *store.State)) ([]byte, error) {
 	p := printer{b: make([]byte, 0, 8192)}
 	for _, c := range callers {
 		state := c.loaded
@@ -69,8 +69,9 @@ func states[S runtimeStore](callers []*caller[S]) ([]byte, error) {
 			}
 			state = &now
 		}
-		p.rt, c.seen = c.rt, state
+		p.rt = c.rt
 		p.state(state)
+		saw(c, state)
 	}
 	return p.b, nil
 }

@@ -20,6 +20,7 @@ var seedBarriers = []string{
 // Each barrier that is suggested for the seed's design, added to it, takes its
 // finding away, and all of them together take away all that is lost.
 func TestSuggestedBarriersMendTheSeed(t *testing.T) {
+	notInRace(t)
 	mended := targetNamed(t, "seedstore")
 	cfg := crashtest.Defaults()
 	cfg.KeepGoing = true // else what fails first hides the rest

@@ -120,7 +120,7 @@ func openProcess[S closer](n int, open func(rt int) (S, store.State, error), loa
 func (p *process[S]) Apply(op string) (string, error) { return apply(p.callers, op) }
 
 func (p *process[S]) State() (string, error) {
-	text, err := states(p.callers)
+	text, err := states(p.callers, func(c *caller[S], state *store.State) { c.seen = state })
 	return string(text), err
 }
 
@@ -198,7 +198,8 @@ func (r *reference) Apply(op string) string {
 }
 
 func (r *reference) State() string {
-	text, err := states(r.callers)
+	// Nothing is kept of it: others may be printing the same reference.
+	text, err := states(r.callers, func(*caller[*model.Runtime], *store.State) {})
 	if err != nil {
 		panic(err) // as above
 	}
