@@ -136,6 +136,9 @@ func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, err
 		return m, nil
 	}
 	cfg.KeepGoing, cfg.Progress = true, nil
+	if cfg.Search == SearchAuto {
+		cfg.Search = SearchLazy // the same causes, from fewer disks
+	}
 	t = t.given(f.Scenario.Ops)
 	before, _, err := causesIn(ctx, t, cfg)
 	if err != nil {
