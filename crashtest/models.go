@@ -60,9 +60,11 @@ func RunModels(ctx context.Context, t *Target, cfg Config, models []faultfs.Mode
 		r.Runs = append(r.Runs, run)
 	}
 	r.causes()
+	r.imply()
 	if err := r.fillIn(ctx, t, cfg); err != nil {
 		return nil, err
 	}
+	r.imply()
 	for _, c := range r.Causes {
 		c.Strongest = r.strongest(c)
 	}
@@ -108,6 +110,18 @@ func (r *ModelsResult) causes() {
 				r.Causes = append(r.Causes, &Cause{Finding: f, Fails: make([]bool, len(r.Runs))})
 			}
 			r.Causes[at].Fails[i] = true
+		}
+	}
+}
+
+// imply has a cause fail under each model that allows all disks of one under which
+// it fails. Its own run may have met it as a part of another.
+func (r *ModelsResult) imply() {
+	for _, c := range r.Causes {
+		for i, run := range r.Runs {
+			c.Fails[i] = c.Fails[i] || slices.ContainsFunc(indexes(len(r.Runs)), func(j int) bool {
+				return c.Fails[j] && run.Model.Weaker(r.Runs[j].Model)
+			})
 		}
 	}
 }
