@@ -79,7 +79,7 @@ type visit struct {
 	probeStates []stateID
 	answered    int // the first answer's place in that life
 
-	looked []looked // what a lazy search has seen of it
+	looked looks // what a lazy search has seen of it
 
 	judged answers[*verdict] // by the one oracle
 }
@@ -122,7 +122,7 @@ type aftermath struct {
 
 	level  int // to which the disks are explored
 	probed bool
-	looked []looked // where the disks stand for others
+	looked looks // where the disks stand for others
 
 	judged answers[firstFailure] // by the one oracle
 }

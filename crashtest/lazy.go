@@ -28,11 +28,29 @@ func (r *reads) add(list []faultfs.Read) {
 }
 
 // looked is what exploring a disk, or a cut, to some level has looked at. Reads are
-// portable: they hold for every equal disk.
+// portable: they hold for every equal disk. One worker finds it out, and others that
+// want it wait: what it waits for in turn is of a lower level, and so it has an end.
 type looked struct {
 	level int
 	probe bool
+	mu    sync.Mutex
+	known bool
 	reads []faultfs.Read
+}
+
+// looks are those of one disk or cut.
+type looks []*looked
+
+// at gives what belongs to a level. The caller locks the list.
+func (l *looks) at(level int, probe bool) *looked {
+	for _, k := range *l {
+		if k.level == level && k.probe == probe {
+			return k
+		}
+	}
+	k := &looked{level: level, probe: probe}
+	*l = append(*l, k)
+	return k
 }
 
 // lists keeps equal lists of reads once: most disks are looked at in the same way.
@@ -60,23 +78,17 @@ func (l *lists) one(list []faultfs.Read) []faultfs.Read {
 	return list
 }
 
-func lookedAt(list []looked, level int, probe bool) ([]faultfs.Read, bool) {
-	i := slices.IndexFunc(list, func(l looked) bool { return l.level == level && l.probe == probe })
-	if i < 0 {
-		return nil, false
-	}
-	return list[i].reads, true
-}
-
 // lazily is explore by one worker, which gives what was looked at of the disk: by
 // the recovery, by those inside it, and by all that came after.
 func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []faultfs.Read {
 	places := sim.Trace().Places()
 	v.mu.Lock()
-	known, ok := lookedAt(v.looked, level, probe)
+	l := v.looked.at(level, probe)
 	v.mu.Unlock()
-	if ok {
-		return places.Local(known)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known {
+		return places.Local(l.reads)
 	}
 	sim.Watch()
 	s := e.recover(sim)
@@ -102,7 +114,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 			}
 		}
 	}
-	portable := e.known.one(places.Portable(all.list))
+	l.known, l.reads = true, e.known.one(places.Portable(all.list))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.level == unseen {
@@ -112,7 +124,6 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 		v.crashes = crashes
 	}
 	v.level, v.tried = max(v.level, level), v.tried || probe
-	v.looked = append(v.looked, looked{level, probe, portable})
 	return all.list
 }
 
@@ -121,12 +132,14 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 	places := sim.Trace().Places()
 	const once = -1 // in place of a level
 	v.mu.Lock()
-	known, ok := lookedAt(v.looked, once, true)
+	l := v.looked.at(once, true)
 	model := e.reference[v.state]
 	failed := v.failed
 	v.mu.Unlock()
-	if ok || model == nil || failed != nil {
-		return places.Local(known)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known || model == nil || failed != nil {
+		return places.Local(l.reads)
 	}
 	sim.Watch()
 	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
@@ -143,13 +156,12 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 			probes = append(probes, b)
 		}
 	}
-	portable := e.known.one(places.Portable(all.list))
+	l.known, l.reads = true, e.known.one(places.Portable(all.list))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.probed {
 		v.probed, v.probeFail, v.probeStates, v.answered, v.probes = true, s.failed, s.states, s.firstAnswer(), probes
 	}
-	v.looked = append(v.looked, looked{once, true, portable})
 	return all.list
 }
 
@@ -159,21 +171,22 @@ func (e *explorer) lazilyAfter(cut *faultfs.Cut, level int, probe bool) (*afterm
 	a := e.cuts.get(cut.Key())
 	places := cut.Places()
 	a.mu.Lock()
-	known, ok := lookedAt(a.looked, level, probe)
+	l := a.looked.at(level, probe)
 	a.mu.Unlock()
-	if ok {
-		return a, places.Local(known)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known {
+		return a, places.Local(l.reads)
 	}
 	w := &lazyWalk{explorer: e, cut: cut, level: level, probe: probe, tried: map[string]bool{}}
 	capped := !w.all()
-	portable := e.known.one(places.Portable(w.reads.list))
+	l.known, l.reads = true, e.known.one(places.Portable(w.reads.list))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.made == 0 || level > a.level {
 		a.disks, a.made, a.capped = w.disks, w.made, capped
 	}
 	a.level, a.probed = max(a.level, level), a.probed || probe
-	a.looked = append(a.looked, looked{level, probe, portable})
 	return a, w.reads.list
 }
 

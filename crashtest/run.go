@@ -223,12 +223,14 @@ type job struct {
 	*aftermath
 }
 
-// phase explores cuts, more and more of them at a time, and has them judged in
-// their order, so that what fails at once is known to fail before much was done.
+// phase explores cuts, more and more of them at a time up to most, and has them
+// judged in their order, so that what fails at once is known to fail before much was
+// done.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
+	const most = 256
 	jobs := slices.Collect(cuts)
 	done := 0
-	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, 16) {
+	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, most) {
 		some := jobs[done:min(done+n, len(jobs))]
 		r.explorer.allow(r.maxStates())
 		begun := 0
@@ -236,20 +238,31 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 			if begun == len(some) || ctx.Err() != nil {
 				return nil
 			}
-			j := some[begun]
+			j := some[apart(begun, len(some), r.cfg.Workers)]
 			begun++
 			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Unique: r.explorer.visits.len()})
 			return func() { r.do(j) }
 		})
-		for _, j := range some[:begun] {
+		explored := slices.DeleteFunc(slices.Clone(some), func(j *job) bool { return j.aftermath == nil })
+		for _, j := range explored {
 			if r.result.CrashPoints++; j.kill {
 				r.killed++
 			}
-			r.judge(workload, j)
 		}
+		r.judge(workload, explored)
 		r.fails = r.fails || len(r.suspects) > 0
 		done += begun
 	}
+}
+
+// apart gives which of n cuts comes i-th: workers begin far from one another, since
+// cuts side by side have disks in common, for which one would wait for the other.
+func apart(i, n, workers int) int {
+	at := 0
+	for before := range i % workers {
+		at += (n - before + workers - 1) / workers
+	}
+	return at + i/workers
 }
 
 func powerCuts(s *session, m faultfs.Model) iter.Seq[*job] {
@@ -290,42 +303,87 @@ func (r *runner) do(j *job) {
 	j.aftermath = e.after(j.Cut, r.level(), true)
 }
 
-// judge makes suspects of the failures at one cut. One that loses what another
-// loses, and more, in as many crashes or more, says nothing new.
-func (r *runner) judge(workload *session, j *job) {
-	r.covered.crash(workload.lastSite(j.At), j.disks)
-	r.sometimes.crash(j)
-	var found []*suspect
-	var lost []lossSet
-	for _, en := range j.disks {
-		v := r.oracle.judge(en.visit, j.allowed, r.level())
-		if v == nil {
-			v = r.use(j, en)
+// judge makes suspects of the failures at some cuts. Of one cut, a disk that loses
+// what another loses, and more, in as many crashes or more, says nothing new.
+func (r *runner) judge(workload *session, jobs []*job) {
+	for i, verdicts := range r.verdicts(workload, jobs) {
+		j := jobs[i]
+		var found []*suspect
+		var lost []lossSet
+		for k, v := range verdicts {
+			if v == nil {
+				continue
+			}
+			en := j.disks[k]
+			s := newSuspect(workload, j, en.lost, v)
+			if r.cfg.met != nil {
+				r.cfg.met[s.cause()] = true
+			}
+			simpler := func(i int) bool {
+				return lost[i].in(en.lost) && len(found[i].scenario.Crashes) <= len(s.scenario.Crashes)
+			}
+			if i := slices.IndexFunc(indexes(len(found)), simpler); i >= 0 {
+				found[i].seen++
+				continue
+			}
+			found, lost = append(found, s), append(lost, en.lost)
 		}
-		if v == nil && (r.cfg.KeepGoing || len(r.suspects)+len(found) == 0) {
-			v = r.killRecovery(j, en)
-		}
-		if v == nil {
-			continue
-		}
-		s := newSuspect(workload, j, en.lost, v)
-		if r.cfg.met != nil {
-			r.cfg.met[s.cause()] = true
-		}
-		simpler := func(i int) bool {
-			return lost[i].in(en.lost) && len(found[i].scenario.Crashes) <= len(s.scenario.Crashes)
-		}
-		i := 0
-		for i < len(found) && !simpler(i) {
-			i++
-		}
-		if i < len(found) {
-			found[i].seen++
-			continue
-		}
-		found, lost = append(found, s), append(lost, en.lost)
+		r.suspects = append(r.suspects, found...)
 	}
-	r.suspects = append(r.suspects, found...)
+}
+
+// verdicts gives one for each disk of each job, nil where nothing fails. What is
+// left of them to be tried is chosen here, in their order, and done side by side.
+func (r *runner) verdicts(workload *session, jobs []*job) [][]*verdict {
+	all := make([][]*verdict, len(jobs))
+	each := func(do func(j *job, l left, v **verdict)) {
+		for i, j := range jobs {
+			for k, l := range j.disks {
+				if v := &all[i][k]; *v == nil {
+					do(j, l, v)
+				}
+			}
+		}
+		r.explorer.tasks.work(r.cfg.Workers, nothing)
+	}
+	for i, j := range jobs {
+		r.covered.crash(workload.lastSite(j.At), j.disks)
+		r.sometimes.crash(j)
+		all[i] = make([]*verdict, len(j.disks))
+	}
+	var later []func()
+	finish := func() {
+		for _, judge := range later {
+			judge()
+		}
+		later = nil
+	}
+	each(func(j *job, l left, v **verdict) {
+		if *v = r.oracle.judge(l.visit, j.allowed, r.level()); *v != nil || !r.firstUse(j, l) {
+			return
+		}
+		used := r.explorer.beginUse(j, l)
+		later = append(later, func() { *v = r.oracle.inUse(used, j.allowed) })
+	})
+	finish()
+	failed := func(list []*verdict) bool {
+		return slices.ContainsFunc(list, func(v *verdict) bool { return v != nil })
+	}
+	if !r.cfg.KeepGoing && (len(r.suspects) > 0 || slices.ContainsFunc(all, failed)) {
+		return all
+	}
+	each(func(j *job, l left, v **verdict) {
+		for kill := range r.killsOf(j, l) {
+			r.explorer.tasks.add(kill.explore)
+			later = append(later, func() {
+				if *v == nil {
+					*v = kill.judge(r.oracle)
+				}
+			})
+		}
+	})
+	finish()
+	return all
 }
 
 // wayTo is a state that a recovery came to, and the way it went; after a kill, with
@@ -336,69 +394,33 @@ type wayTo struct {
 	pending faultfs.Key
 }
 
-// use puts the store to use in the life that has recovered, once for each way
-// that a recovery went to each state. Other probes begin with an opening that has
-// nothing to mend.
-func (r *runner) use(j *job, l left) *verdict {
+// firstUse tells whether a life that has recovered is to be put to use: once for
+// each way that a recovery went to each state. Other probes begin with an opening
+// that has nothing to mend.
+func (r *runner) firstUse(j *job, l left) bool {
 	w := wayTo{state: l.visit.state, way: l.visit.way}
 	if j.kill {
 		w.pending = j.Key()
 	}
-	if r.used[w] {
-		return nil
-	}
+	seen := r.used[w]
 	r.used[w] = true
-	return r.explorer.use(r.oracle, j, l, r.cfg.Workers)
+	return !seen
 }
 
-// killRecovery kills the process in the midst of its recovery, and goes on with
-// another, which is put to use: once for each way that a recovery has gone up to
-// there. What the first one had not made durable the other may take for granted.
-func (r *runner) killRecovery(j *job, l left) *verdict {
-	if r.ways[l.visit.way] || l.visit.failed != nil {
-		return nil
+// killsOf gives the kills of a recovery: one for each way that a recovery has gone
+// up to there.
+func (r *runner) killsOf(j *job, l left) iter.Seq[*recoveryKill] {
+	if r.ways[l.visit.way] {
+		return func(func(*recoveryKill) bool) {}
 	}
 	r.ways[l.visit.way] = true
-	return r.explorer.killRecovery(r.oracle, j, l, r.cfg.Workers, func(way uint64) bool {
+	return r.explorer.recoveryKills(j, l, func(way uint64) bool {
 		seen := r.ways[way]
 		if r.ways[way] = true; !seen {
 			r.killed++
 		}
 		return !seen
 	})
-}
-
-// killRecovery tries those kills whose way wanted says that it wants.
-func (e *explorer) killRecovery(o *oracle, j *job, l left, workers int, wanted func(way uint64) bool) *verdict {
-	s := e.target.recover(j.image(l.lost), e.in)
-	for cut := range s.recoveryKills(e.model) {
-		if !wanted(wayTill(s.trace, cut.At)) {
-			continue
-		}
-		v := &visit{}
-		e.explore(v, cut.Kill, recovered, false)
-		e.probe(v, cut.Kill())
-		e.tasks.work(workers, nothing)
-		allowed := j.allowed
-		if cut.At >= s.shownPos {
-			allowed = []stateID{s.shown}
-		}
-		found := o.judge(v, allowed, recovered)
-		if found == nil {
-			found = o.inUse(v, allowed)
-		}
-		if found != nil {
-			return found.behind(Crash{In: InRecovery, Kill: true, At: cut.At, last: s.lastSite(cut.At)})
-		}
-	}
-	return nil
-}
-
-func (e *explorer) use(o *oracle, j *job, l left, workers int) *verdict {
-	v := &visit{state: l.visit.state}
-	e.probe(v, j.image(l.lost))
-	e.tasks.work(workers, nothing)
-	return o.inUse(v, j.allowed)
 }
 
 func (j *job) image(lost lossSet) *faultfs.Sim {

@@ -383,10 +383,10 @@ func (t *trial) explore(v *visit, disk func() *faultfs.Sim, level int, probe boo
 func (t *trial) judge(j *job, v *visit, lost lossSet, level int) bool {
 	found := t.oracle.judge(v, j.allowed, level)
 	if found == nil && t.want.inUse() {
-		found = t.explorer.use(t.oracle, j, left{v, lost}, 1)
+		found = t.explorer.use(t.oracle, j, left{v, lost})
 	}
 	if found == nil && t.want.killsRecovery() {
-		found = t.explorer.killRecovery(t.oracle, j, left{v, lost}, 1, func(uint64) bool { return true })
+		found = t.explorer.killRecovery(t.oracle, j, left{v, lost})
 	}
 	if found == nil {
 		return false

@@ -1,0 +1,78 @@
+package crashtest
+
+import (
+	"iter"
+
+	"crashsim/faultfs"
+)
+
+// beginUse leaves it to the workers to put the store to use in the life that has
+// recovered, with crashes.
+func (e *explorer) beginUse(j *job, l left) *visit {
+	v := &visit{state: l.visit.state}
+	e.tasks.add(func() { e.probe(v, j.image(l.lost)) })
+	return v
+}
+
+func (e *explorer) use(o *oracle, j *job, l left) *verdict {
+	v := e.beginUse(j, l)
+	e.tasks.work(1, nothing)
+	return o.inUse(v, j.allowed)
+}
+
+// A recoveryKill is the end of a process in the midst of its recovery. Another goes
+// on, and is put to use: what the first had not made durable it may take for
+// granted.
+type recoveryKill struct {
+	explorer *explorer
+	cut      *faultfs.Cut
+	crash    Crash
+	allowed  []stateID
+	visit    visit
+}
+
+// recoveryKills gives the kills of the recovery from a disk whose way wanted says
+// that it wants.
+func (e *explorer) recoveryKills(j *job, l left, wanted func(way uint64) bool) iter.Seq[*recoveryKill] {
+	return func(yield func(*recoveryKill) bool) {
+		s := e.target.recover(j.image(l.lost), e.in)
+		for cut := range s.recoveryKills(e.model) {
+			if !wanted(wayTill(s.trace, cut.At)) {
+				continue
+			}
+			k := &recoveryKill{explorer: e, cut: cut, allowed: j.allowed, crash: Crash{In: InRecovery, Kill: true, At: cut.At, last: s.lastSite(cut.At)}}
+			if cut.At >= s.shownPos {
+				k.allowed = []stateID{s.shown}
+			}
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func (k *recoveryKill) explore() {
+	k.explorer.explore(&k.visit, k.cut.Kill, recovered, false)
+	k.explorer.probe(&k.visit, k.cut.Kill())
+}
+
+func (k *recoveryKill) judge(o *oracle) *verdict {
+	found := o.judge(&k.visit, k.allowed, recovered)
+	if found == nil {
+		found = o.inUse(&k.visit, k.allowed)
+	}
+	return found.behind(k.crash)
+}
+
+// killRecovery tries all kills of the recovery from a disk, up to the first that
+// fails.
+func (e *explorer) killRecovery(o *oracle, j *job, l left) *verdict {
+	for kill := range e.recoveryKills(j, l, func(uint64) bool { return true }) {
+		e.tasks.add(kill.explore)
+		e.tasks.work(1, nothing)
+		if found := kill.judge(o); found != nil {
+			return found
+		}
+	}
+	return nil
+}
