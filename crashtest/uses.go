@@ -6,6 +6,43 @@ import (
 	"crashsim/faultfs"
 )
 
+// wayTo is a state that a recovery came to, and the way it went; after a kill, with
+// what was pending.
+type wayTo struct {
+	state   stateID
+	way     uint64
+	pending faultfs.Key
+}
+
+// firstUse tells whether a life that has recovered is to be put to use: once for
+// each way that a recovery went to each state. Other probes begin with an opening
+// that has nothing to mend.
+func (r *runner) firstUse(j *job, l left) bool {
+	w := wayTo{state: l.visit.state, way: l.visit.way}
+	if j.kill {
+		w.pending = j.Key()
+	}
+	seen := r.used[w]
+	r.used[w] = true
+	return !seen
+}
+
+// killsOf gives the kills of a recovery: one for each way that a recovery has gone
+// up to there.
+func (r *runner) killsOf(j *job, l left) iter.Seq[*recoveryKill] {
+	if r.ways[l.visit.way] {
+		return func(func(*recoveryKill) bool) {}
+	}
+	r.ways[l.visit.way] = true
+	return r.explorer.recoveryKills(j, l, func(way uint64) bool {
+		seen := r.ways[way]
+		if r.ways[way] = true; !seen {
+			r.killed++
+		}
+		return !seen
+	})
+}
+
 // beginUse leaves it to the workers to put the store to use in the life that has
 // recovered, with crashes.
 func (e *explorer) beginUse(j *job, l left) *visit {
