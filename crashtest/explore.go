@@ -33,6 +33,9 @@ type explorer struct {
 	// themselves; nil where this one does that.
 	large   *explorer
 	classes bool // are tried before the lazy search
+
+	counted *tally // disks that were seen before there was this explorer; nil: none
+	fresh   atomic.Int64
 }
 
 func newExplorer(t *Target, cfg *Config, in *interner) *explorer {
@@ -154,7 +157,7 @@ func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe 
 	if v.level == unseen {
 		var final *visit
 		if s.failed == nil {
-			final = e.visits.get(sim.Key())
+			final = e.disk(sim.Key())
 		}
 		v.keep(s, final)
 	}
@@ -238,7 +241,7 @@ func (e *explorer) after(cut *faultfs.Cut, level int, probe bool) *aftermath {
 		a, _ := lazy.lazilyAfter(cut, level, probe)
 		return a
 	}
-	a := e.cuts.get(cut.Key())
+	a, _ := e.cuts.get(cut.Key())
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.made == 0 {
@@ -278,11 +281,55 @@ func (e *explorer) fill(a *aftermath, cut *faultfs.Cut) {
 			continue
 		}
 		a.made++
-		if v := e.visits.get(sim.Key()); !seen[v] {
+		if v := e.disk(sim.Key()); !seen[v] {
 			seen[v] = true
 			a.disks = append(a.disks, left{v, lost})
 		}
 	}
+}
+
+// anew is an explorer that has not seen any disk yet: what has been judged is not
+// kept in memory for those to come that may be equal.
+func (e *explorer) anew(counted *tally) *explorer {
+	if e == nil {
+		return nil
+	}
+	n := &explorer{target: e.target, model: e.model, maxStates: e.maxStates, search: e.search, seed: e.seed, in: e.in,
+		reference: e.reference, calm: e.calm, large: e.large.anew(counted), classes: e.classes, counted: counted}
+	n.diverged.Store(e.diverged.Load())
+	n.twice.Store(e.twice.Load())
+	return n
+}
+
+// disk gives the visit of a disk.
+func (e *explorer) disk(k faultfs.Key) *visit {
+	v, made := e.visits.get(k)
+	if made && !e.counted.has(k) {
+		e.fresh.Add(1)
+	}
+	return v
+}
+
+// seen is how many disks there were, as far as is known before all is counted.
+func (e *explorer) seen() (n int) {
+	if e.counted != nil {
+		n = len(e.counted.disks)
+	}
+	for ; e != nil; e = e.large {
+		n += int(e.fresh.Load())
+	}
+	return n
+}
+
+// held is how many of them are in memory. One that was explored lazily takes several
+// times as much: what was looked at.
+func (e *explorer) held() (n int) {
+	for ; e != nil; e = e.large {
+		if n += e.visits.len(); e.search == SearchLazy {
+			n += 7 * e.visits.len()
+		}
+	}
+	return n
 }
 
 // table holds one T for each different key. It is safe for concurrent use.
@@ -293,19 +340,20 @@ type shard[T any] struct {
 	m  map[faultfs.Key]*T
 }
 
-func (t *table[T]) get(k faultfs.Key) *T {
+// get tells whether it has made what it gives.
+func (t *table[T]) get(k faultfs.Key) (v *T, made bool) {
 	s := &t.shards[k.Shard(len(t.shards))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.m[k]
-	if v == nil {
-		if s.m == nil {
-			s.m = map[faultfs.Key]*T{}
-		}
-		v = new(T)
-		s.m[k] = v
+	if v = s.m[k]; v != nil {
+		return v, false
 	}
-	return v
+	if s.m == nil {
+		s.m = map[faultfs.Key]*T{}
+	}
+	v = new(T)
+	s.m[k] = v
+	return v, true
 }
 
 func (t *table[T]) len() (n int) {
@@ -319,10 +367,10 @@ func (t *table[T]) len() (n int) {
 }
 
 // all yields what the table holds, in no order, when nothing is added any more.
-func (t *table[T]) all(yield func(*T) bool) {
+func (t *table[T]) all(yield func(faultfs.Key, *T) bool) {
 	for i := range t.shards {
-		for _, v := range t.shards[i].m {
-			if !yield(v) {
+		for k, v := range t.shards[i].m {
+			if !yield(k, v) {
 				return
 			}
 		}

@@ -102,7 +102,7 @@ func (m *matrix) findings(ctx context.Context) (list []*Finding, err error) {
 		}
 		i := done
 		done++
-		m.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: m.explorer.visits.len()})
+		m.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: m.explorer.seen()})
 		return func() { small[i] = m.shrink(ctx, groups[i]) }
 	})
 	for _, s := range grouped(small) {

@@ -123,7 +123,6 @@ type matrix struct {
 	rows     map[string]*FaultRow
 	res      *FaultResult
 	diverged bool
-	gone     Result // counters of explorers that were given up
 }
 
 // Faults tries a target with faults: its workload once for each call that it makes
@@ -165,7 +164,7 @@ func Faults(ctx context.Context, t *Target, cfg FaultConfig) (*FaultResult, erro
 func (m *matrix) end(ctx context.Context) (*FaultResult, error) {
 	res := m.res
 	m.renew()
-	res.States, res.Unique, res.Recoveries, res.Capped = m.gone.States, m.gone.Unique, m.gone.Recoveries, m.gone.Capped
+	m.count()
 	for _, row := range m.rows {
 		res.Rows = append(res.Rows, *row)
 	}
@@ -193,20 +192,14 @@ func (m *matrix) end(ctx context.Context) (*FaultResult, error) {
 	return res, nil
 }
 
-// tooMany disks are not kept in memory for those to come that may be equal.
-const tooMany = 1 << 15
-
 // renew begins with a new explorer, when all is judged that the old one has found.
 func (m *matrix) renew() {
 	m.diverged = m.diverged || m.explorer.hasDiverged()
-	m.count()
-	r := &m.res.Result
-	m.gone.States += r.States
-	m.gone.Unique += r.Unique
-	m.gone.Recoveries += r.Recoveries
-	m.gone.Capped += r.Capped
-	r.Capped = 0
+	m.tally.add(m.explorer)
 	m.explorer = newExplorer(m.target, &m.cfg.Config, m.in)
+	for e := m.explorer; e != nil; e = e.large {
+		e.counted = &m.tally
+	}
 }
 
 // afresh does some jobs once more, one at a time, with nothing known of any disk: a
@@ -263,7 +256,7 @@ func (m *matrix) run(ctx context.Context, phase string, jobs []*faultJob) (done 
 			}
 			j := some[begun]
 			begun++
-			m.cfg.tell(Progress{Phase: phase, Done: done + begun, Total: len(jobs), Unique: m.explorer.visits.len()})
+			m.cfg.tell(Progress{Phase: phase, Done: done + begun, Total: len(jobs), Unique: m.explorer.seen()})
 			return func() { m.do(j) }
 		})
 		if m.explorer.hasDiverged() {
@@ -279,7 +272,7 @@ func (m *matrix) run(ctx context.Context, phase string, jobs []*faultJob) (done 
 		}
 		m.fails = m.fails || len(m.suspects) > 0
 		done += begun
-		if m.explorer.visits.len() > tooMany {
+		if m.explorer.held() > tooMany {
 			m.renew()
 		}
 	}

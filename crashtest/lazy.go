@@ -1,7 +1,6 @@
 package crashtest
 
 import (
-	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -35,7 +34,7 @@ type looked struct {
 	probe bool
 	mu    sync.Mutex
 	known bool
-	reads []faultfs.Read
+	reads []uint32 // as lists numbers them
 }
 
 // looks are those of one disk or cut.
@@ -54,27 +53,50 @@ func (l *looks) at(level int, probe bool) *looked {
 }
 
 // lists keeps equal lists of reads once: most disks are looked at in the same way.
+// The lists that differ have most of their reads in common, and hold their numbers.
 type lists struct {
-	mu sync.Mutex
-	by map[uint64][][]faultfs.Read
+	mu     sync.Mutex
+	number map[faultfs.Read]uint32
+	reads  []faultfs.Read // by number
+	by     map[uint64][][]uint32
 }
 
-func (l *lists) one(list []faultfs.Read) []faultfs.Read {
-	h := uint64(len(list))
-	for _, r := range list {
-		h = h*0x9e3779b97f4a7c15 ^ maphash.Comparable(waySeed, r)
-	}
+func (l *lists) one(list []faultfs.Read) []uint32 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.by == nil {
+		l.number, l.by = map[faultfs.Read]uint32{}, map[uint64][][]uint32{}
+	}
+	numbers := make([]uint32, len(list))
+	h := uint64(len(list))
+	for i, r := range list {
+		n, ok := l.number[r]
+		if !ok {
+			n = uint32(len(l.reads))
+			l.number[r] = n
+			l.reads = append(l.reads, r)
+		}
+		numbers[i] = n
+		h = h*0x9e3779b97f4a7c15 ^ uint64(n)
+	}
 	for _, known := range l.by[h] {
-		if slices.Equal(known, list) {
+		if slices.Equal(known, numbers) {
 			return known
 		}
 	}
-	if l.by == nil {
-		l.by = map[uint64][][]faultfs.Read{}
+	l.by[h] = append(l.by[h], numbers)
+	return numbers
+}
+
+// of gives the reads of a list.
+func (l *lists) of(numbers []uint32) []faultfs.Read {
+	l.mu.Lock()
+	reads := l.reads // what is there is never changed
+	l.mu.Unlock()
+	list := make([]faultfs.Read, len(numbers))
+	for i, n := range numbers {
+		list[i] = reads[n]
 	}
-	l.by[h] = append(l.by[h], list)
 	return list
 }
 
@@ -88,7 +110,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known {
-		return places.Local(l.reads)
+		return places.Local(e.known.of(l.reads))
 	}
 	sim.Watch()
 	s := e.recover(sim)
@@ -106,7 +128,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 	}
 	var final *visit
 	if s.failed == nil {
-		final = e.visits.get(sim.Key())
+		final = e.disk(sim.Key())
 		if level >= twice {
 			all.add(e.lazily(final, sim.Fork(), recovered, false))
 			if probe {
@@ -139,7 +161,7 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known || model == nil || failed != nil {
-		return places.Local(l.reads)
+		return places.Local(e.known.of(l.reads))
 	}
 	sim.Watch()
 	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
@@ -168,7 +190,7 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 // lazilyAfter goes through what a cut may leave as far as it makes a difference,
 // and gives what was looked at of what the cut has: durable, or pending.
 func (e *explorer) lazilyAfter(cut *faultfs.Cut, level int, probe bool) (*aftermath, []faultfs.Read) {
-	a := e.cuts.get(cut.Key())
+	a, _ := e.cuts.get(cut.Key())
 	places := cut.Places()
 	a.mu.Lock()
 	l := a.looked.at(level, probe)
@@ -176,7 +198,7 @@ func (e *explorer) lazilyAfter(cut *faultfs.Cut, level int, probe bool) (*afterm
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known {
-		return a, places.Local(l.reads)
+		return a, places.Local(e.known.of(l.reads))
 	}
 	w := &lazyWalk{explorer: e, cut: cut, level: level, probe: probe, tried: map[string]bool{}}
 	capped := !w.all()
@@ -259,7 +281,7 @@ func (w *lazyWalk) try(lost lossSet) []int {
 		w.tried[lost.id()] = true
 		w.made++
 	}
-	v := w.visits.get(sim.Key())
+	v := w.disk(sim.Key())
 	if !w.seen[v] {
 		w.seen[v] = true
 		w.disks = append(w.disks, left{v, lost})

@@ -221,7 +221,7 @@ func TestLazyIsExact(t *testing.T) {
 				}
 				results[search] = append(results[search], outcomes(in, a, level, probe))
 			}
-			for v := range e.visits.all {
+			for _, v := range e.visits.all {
 				if v.level > unseen {
 					total[search]++
 				}

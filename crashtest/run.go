@@ -146,6 +146,7 @@ type runner struct {
 	cfg       *Config
 	in        *interner
 	explorer  *explorer
+	tally     tally
 	oracle    *oracle
 	suspects  []*suspect
 	used      map[wayTo]bool
@@ -240,7 +241,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 			}
 			j := some[apart(begun, len(some), r.cfg.Workers)]
 			begun++
-			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Unique: r.explorer.visits.len()})
+			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Unique: r.explorer.seen()})
 			return func() { r.do(j) }
 		})
 		explored := slices.DeleteFunc(slices.Clone(some), func(j *job) bool { return j.aftermath == nil })
@@ -252,6 +253,10 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 		r.judge(workload, explored)
 		r.fails = r.fails || len(r.suspects) > 0
 		done += begun
+		if r.explorer.held() > tooMany {
+			r.tally.add(r.explorer)
+			r.explorer = r.explorer.anew(&r.tally)
+		}
 	}
 }
 
@@ -396,18 +401,12 @@ func (j *job) image(lost lossSet) *faultfs.Sim {
 // count sums up what was done for all disks.
 func (r *runner) count() {
 	res := r.result
-	res.States = r.killed
-	for e := r.explorer; e != nil; e = e.large {
-		for a := range e.cuts.all {
-			res.States += a.made
-			if a.capped {
-				res.Capped++
-			}
-		}
-		for v := range e.visits.all {
-			if v.level > unseen {
-				res.Unique++
-			}
+	r.tally.add(r.explorer)
+	res.Unique, res.States, res.Capped = len(r.tally.disks), r.killed, 0
+	for _, c := range r.tally.cuts {
+		res.States += c.made
+		if c.capped {
+			res.Capped++
 		}
 	}
 	res.Recoveries = res.Unique + r.killed

@@ -118,7 +118,7 @@ func (r *runner) findings(ctx context.Context) (list []*Finding, err error) {
 		})
 	}
 	for i := range groups {
-		r.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: r.explorer.visits.len()})
+		r.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: r.explorer.seen()})
 		next <- i
 	}
 	close(next)
@@ -361,7 +361,7 @@ func (t *trial) cut(j *job) {
 		if sim == nil {
 			continue
 		}
-		v := t.explorer.visits.get(sim.Key())
+		v := t.explorer.disk(sim.Key())
 		t.explore(v, func() *faultfs.Sim { return sim }, level, probe)
 		if t.judge(j, v, lost, level) {
 			return
