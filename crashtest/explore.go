@@ -147,6 +147,10 @@ const (
 // crashes inside those recoveries, down to the given level, and with probe puts
 // the store to use afterwards, with crashes. The disk is made if it is needed.
 func (e *explorer) explore(v *visit, disk func() *faultfs.Sim, level int, probe bool) {
+	if e.search == SearchLazy { // which may come back to this disk while it is at it
+		e.lazily(v, disk(), level, probe)
+		return
+	}
 	v.mu.Lock()
 	if v.level >= level && (v.tried || !probe) {
 		v.mu.Unlock()
@@ -200,6 +204,10 @@ func newBranch(s *session, cut *faultfs.Cut) branch {
 
 // probe puts a recovered store to use, and crashes it. It takes the disk over.
 func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
+	if e.search == SearchLazy {
+		e.lazilyProbe(v, sim)
+		return
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	model := e.reference[v.state]

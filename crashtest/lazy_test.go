@@ -288,3 +288,53 @@ func TestLazyTakesNoMoreThanIsLookedAt(t *testing.T) {
 		t.Errorf("%d pending, %d disks, capped %t", len(cut.Pending), len(a.disks), a.capped)
 	}
 }
+
+// folders makes twelve folders in one operation and syncs none. Opening looks for
+// four of them, and leaves the disk as it was.
+type folders struct{ disk faultfs.FS }
+
+func (f folders) Apply(string) (string, error) {
+	for i := range 12 {
+		if err := f.disk.Mkdir(fmt.Sprint("folder", i), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (folders) State() (string, error) { return "", nil }
+func (folders) Close() error           { return nil }
+
+// nothingHeld is the reference of a store that holds nothing.
+type nothingHeld struct{}
+
+func (nothingHeld) Apply(string) string { return "" }
+func (nothingHeld) State() string       { return "" }
+func (nothingHeld) Clone() Model        { return nothingHeld{} }
+
+// A lazy run comes to its end where a recovery changes nothing on the disk, and a
+// crash after it leaves the same one.
+func TestLazyRunComesBackToTheSameDisk(t *testing.T) {
+	target := &Target{
+		Name: "folders",
+		Open: func(disk faultfs.FS) (Store, error) {
+			for i := range 4 {
+				_, _ = disk.Stat(fmt.Sprint("folder", i)) // there or not, both are right
+			}
+			return folders{disk}, nil
+		},
+		Model:    func() Model { return nothingHeld{} },
+		Generate: func(Chooser, int) []string { return []string{"make"} },
+		Probes:   func(Model) []string { return nil }, // it is opened, and closed
+	}
+	cfg := Defaults()
+	cfg.Search = SearchLazy
+	cfg.Depth = 0
+	r, err := Run(t.Context(), target, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != Passed || r.States < 1<<4 || r.Recoveries >= 1<<11 {
+		t.Errorf("%s, %d states, %d recoveries: of 4,096 disks, 16 make a difference", r.Verdict, r.States, r.Recoveries)
+	}
+}

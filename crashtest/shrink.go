@@ -369,13 +369,8 @@ func (t *trial) cut(j *job) {
 	}
 }
 
-// explore is the explorer's, to its end. A lazy one comes back to the same disk
-// while it is at it: a crash early in a recovery leaves what was there before.
+// explore is the explorer's, to its end.
 func (t *trial) explore(v *visit, disk func() *faultfs.Sim, level int, probe bool) {
-	if t.explorer.search == SearchLazy {
-		t.explorer.lazily(v, disk(), level, probe)
-		return
-	}
 	t.explorer.explore(v, disk, level, probe)
 	t.explorer.tasks.work(1, nothing)
 }
