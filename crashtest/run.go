@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type Config struct {
 
 	met  map[string]bool              // if not nil, gets the cause of every failing disk
 	pick func(*Finding) (bool, error) // if not nil, ends the run at a finding that is picked
+	held int                          // disks that are kept in memory; 0: tooMany
 }
 
 // Defaults gives a configuration that explores a store of a few files whole.
@@ -228,7 +230,7 @@ type job struct {
 // judged in their order, so that what fails at once is known to fail before much was
 // done.
 func (r *runner) phase(ctx context.Context, name string, workload *session, cuts iter.Seq[*job]) {
-	const most = 256
+	const most = 64
 	jobs := slices.Collect(cuts)
 	done := 0
 	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, most) {
@@ -253,7 +255,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 		r.judge(workload, explored)
 		r.fails = r.fails || len(r.suspects) > 0
 		done += begun
-		if r.explorer.held() > tooMany {
+		if r.explorer.held() > cmp.Or(r.cfg.held, tooMany) {
 			r.tally.add(r.explorer)
 			r.explorer = r.explorer.anew(&r.tally)
 		}
