@@ -44,7 +44,8 @@ func search(b *testing.B, t *crashtest.Target, cfg crashtest.Config) (r *crashte
 // lazy one takes on one ten times as long. Both have to pass. All of the longer one
 // is tried where CRASHSIM_LONG is set: it takes a quarter of an hour.
 func BenchmarkLazy(b *testing.B) {
-	for _, ops := range []int{100, 1000} {
+	usual := crashtest.Defaults().Ops
+	for _, ops := range []int{usual, 10 * usual} {
 		b.Run(fmt.Sprintf("ops=%d", ops), func(b *testing.B) {
 			for b.Loop() {
 				cfg := crashtest.Defaults()
@@ -54,7 +55,7 @@ func BenchmarkLazy(b *testing.B) {
 				b.ReportMetric(float64(lazy.Recoveries), "recoveries")
 				b.ReportMetric(float64(lazy.Recoveries)/took.Seconds(), "recoveries/s")
 				b.ReportMetric(peak, "MiB-heap")
-				if ops > 100 && os.Getenv("CRASHSIM_LONG") == "" {
+				if ops > usual && os.Getenv("CRASHSIM_LONG") == "" {
 					continue
 				}
 				cfg.Search = crashtest.SearchExhaustive
