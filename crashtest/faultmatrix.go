@@ -69,27 +69,33 @@ const (
 	zerosOfFile = 16
 )
 
-// recoveryJobs gives a job for each fault at each call of the recovery from a disk,
-// and for damage to each file that it opens.
-func (m *matrix) recoveryJobs(s *faultStartDisk) []*faultJob {
+// recoveryCalls lists what the recovery from a disk asks of it, and nothing where it
+// fails without a fault.
+func (m *matrix) recoveryCalls(s *faultStartDisk) []diskCall {
 	b := m.begin(nil)
 	b.list = true
-	sim := s.image()
-	sizes := map[string]int64{}
-	l := b.live(sim, s.set, nil)
-	s.calls = l.watch.calls
-	if l.failed != nil || len(s.calls) == 0 {
-		return nil // it needs no fault
+	l := b.live(s.image(), s.set, nil)
+	calls := l.watch.calls
+	if l.failed != nil || len(calls) == 0 {
+		return nil
 	}
-	harmless := m.begin(faultfs.Plan{{When: s.calls[0].when(), What: faultfs.Action{Deed: faultfs.Delay}}})
+	harmless := m.begin(faultfs.Plan{{When: calls[0].when(), What: faultfs.Action{Deed: faultfs.Delay}}})
 	if harmless.live(s.image(), s.set, nil).failed != nil {
 		return nil // nor here, where more is asked after it
 	}
-	jobs := faultJobs(s.calls, s)
+	return calls
+}
+
+// recoveryJobs gives a job for each fault at each call of the recovery from a disk,
+// and for damage to each file that it opens.
+func (m *matrix) recoveryJobs(s *faultStartDisk) []*faultJob {
+	calls := m.recoveryCalls(s)
+	sizes := map[string]int64{}
+	jobs := faultJobs(calls, s)
 	c := Seeded(derive(m.cfg.Seed, 4))
 	disk := s.image()
-	for i := range s.calls {
-		call := &s.calls[i]
+	for i := range calls {
+		call := &calls[i]
 		if call.kind != faultfs.OpOpen && call.kind != faultfs.OpCreate || sizes[call.path] > 0 {
 			continue
 		}
@@ -165,12 +171,12 @@ func (m *matrix) suspect(j *faultJob, t *faultTrial) (s *suspect, lied bool) {
 		sc.Strikes, sc.Last, life = InRecovery, InRecovery, InRecovery
 		sc.Crashes = []Crash{j.start.crash}
 	}
-	strike := strikeOf(l)
+	struck := strikesIn(l)
 	if l.failed != nil {
 		if j.start == nil {
 			sc.Ops = sc.Ops[:min(l.failOp+1, len(sc.Ops))]
 		}
-		return &suspect{scenario: sc, failure: l.failed, seen: 1, strike: strike}, false
+		return &suspect{scenario: sc, failure: l.failed, seen: 1, struck: struck}, false
 	}
 	for i := range t.crashes {
 		b := &t.crashes[i]
@@ -184,7 +190,7 @@ func (m *matrix) suspect(j *faultJob, t *faultTrial) (s *suspect, lied bool) {
 			found = found.behind(Crash{In: life, At: b.at, Lost: b.lost(d.lost), last: b.last})
 			sc.Crashes = append(sc.Crashes, found.path...)
 			sc.Last = found.last
-			return &suspect{scenario: sc, failure: found.failure, seen: 1, strike: strike}, lied
+			return &suspect{scenario: sc, failure: found.failure, seen: 1, struck: struck}, lied
 		}
 	}
 	return nil, lied
@@ -217,15 +223,25 @@ func (s *session) judgeLeft(t trust, truth *truthLines, in *interner, strikes []
 	return judgeState(t, truth, in, in.text(shown), noticed, right, places(s.states))
 }
 
-// strikeOf names what the first fault struck: the kind of call, and the lines of the
-// store that asked for it.
-func strikeOf(l *faultLife) string {
-	strikes := l.armed.Struck()
-	if len(strikes) == 0 {
-		return ""
+// strikes names what the faults of a plan have struck: the kind of call, and the lines
+// of the store that asked for it.
+type strikes struct {
+	first string   // of them all, "" where none has struck
+	each  []string // what each has struck first, in the plan's order
+}
+
+func strikesIn(l *faultLife) (s strikes) {
+	s.each = make([]string, len(l.armed.Plan()))
+	for _, st := range l.armed.Struck() {
+		at := site{op: st.Call.Kind, stack: st.Call.Stack}.String()
+		if s.first == "" {
+			s.first = at
+		}
+		if s.each[st.Fault] == "" {
+			s.each[st.Fault] = at
+		}
 	}
-	c := &strikes[0].Call
-	return site{op: c.Kind, stack: c.Stack}.String()
+	return s
 }
 
 func compareRows(a, b FaultRow) int {

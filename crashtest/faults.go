@@ -99,7 +99,6 @@ type faultStartDisk struct {
 	op    int
 	image func() *faultfs.Sim
 	set   refSet
-	calls []diskCall
 
 	closed bool // the store was
 }
@@ -131,18 +130,11 @@ type matrix struct {
 // leave in the same way; then pairs of faults. The result depends on cfg without
 // Workers, and on nothing else.
 func Faults(ctx context.Context, t *Target, cfg FaultConfig) (*FaultResult, error) {
-	t = t.underFaults()
-	m := &matrix{cfg: &cfg, rows: map[string]*FaultRow{}, known: map[string]bool{}, res: &FaultResult{}}
-	m.runner = &runner{target: t, cfg: &cfg.Config, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), result: &m.res.Result}
-	m.explorer = newExplorer(t, &cfg.Config, m.in)
-	m.ref = newRefGraph(m.in)
-	m.plain = m.runner.plain(t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
-	m.ops, m.suspects = m.plain.ops, nil // what fails without faults is for Run
-	m.res.Workload = m.ops
-	m.oracle = newOracle(t, m.in, m.plain)
-	m.first = refSet{m.ref.state(t.Model())}
-	m.truth = newTruthLines(m.in, m.plain.states)
+	return faultsOn(ctx, t, cfg, t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+}
 
+func faultsOn(ctx context.Context, t *Target, cfg FaultConfig, ops []string) (*FaultResult, error) {
+	m := newMatrix(t.underFaults(), cfg, ops)
 	begin := m.begin(nil)
 	begin.list = true
 	calls := begin.live(faultfs.NewSim(), m.first, m.ops).watch.calls
@@ -159,6 +151,20 @@ func Faults(ctx context.Context, t *Target, cfg FaultConfig) (*FaultResult, erro
 		m.pairs(ctx, singles)
 	}
 	return m.end(ctx)
+}
+
+func newMatrix(t *Target, cfg FaultConfig, ops []string) *matrix {
+	m := &matrix{cfg: &cfg, rows: map[string]*FaultRow{}, known: map[string]bool{}, res: &FaultResult{}}
+	m.runner = &runner{target: t, cfg: &cfg.Config, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), result: &m.res.Result}
+	m.explorer = newExplorer(t, &cfg.Config, m.in)
+	m.ref = newRefGraph(m.in)
+	m.plain = m.runner.plain(ops)
+	m.ops, m.suspects = m.plain.ops, nil // what fails without faults is for Run
+	m.res.Workload = m.ops
+	m.oracle = newOracle(t, m.in, m.plain)
+	m.first = refSet{m.ref.state(t.Model())}
+	m.truth = newTruthLines(m.in, m.plain.states)
+	return m
 }
 
 func (m *matrix) end(ctx context.Context) (*FaultResult, error) {

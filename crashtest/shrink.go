@@ -18,7 +18,7 @@ type suspect struct {
 	failure  *Failure
 	seen     int // disks that failed in this way
 
-	strike string // what a fault struck first, "" where there is none
+	struck strikes // by faults
 }
 
 // Finding is a failure in its smallest form.
@@ -67,10 +67,10 @@ func (s *suspect) lost() (n int) {
 // before it lost, by the lines that had asked for it; where nothing was lost,
 // what the store says, or else what was done last.
 func (s *suspect) cause() string {
-	if detail, _, _ := strings.Cut(s.failure.Detail, notCause); s.strike != "" && detail != "" {
+	if detail, _, _ := strings.Cut(s.failure.Detail, notCause); s.struck.first != "" && detail != "" {
 		return string(s.failure.Kind) + " after a fault, saying " + particulars.ReplaceAllString(detail, "")
-	} else if s.strike != "" {
-		return string(s.failure.Kind) + " by a fault in " + s.strike
+	} else if s.struck.first != "" {
+		return string(s.failure.Kind) + " by a fault in " + s.struck.first
 	}
 	return s.plainCause()
 }
@@ -168,22 +168,31 @@ func (c *Case) Shrink(ctx context.Context, t *Target, cfg Config) (*Case, error)
 	if err != nil && !errors.Is(err, ErrDiverged) {
 		return nil, err
 	}
+	if c.Scenario.Plan != "" {
+		return c.shrinkFaults(ctx, t, cfg, s)
+	}
 	if s == nil {
 		result, err := explore(ctx, t, cfg, c.Scenario.Ops)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range result.Findings {
-			if f.Kind == c.Kind {
-				return f.Case, nil
-			}
-		}
-		if result.Verdict == Inconclusive {
-			return nil, ErrInconclusive
-		}
-		return nil, nil
+		return c.foundIn(result)
 	}
 	return newCase(t, &cfg, (&shrinker{target: t, cfg: &cfg}).shrink(ctx, s))
+}
+
+// foundIn gives the finding of a run that is of the case's kind, nil where a whole
+// search came to none.
+func (c *Case) foundIn(r *Result) (*Case, error) {
+	for _, f := range r.Findings {
+		if f.Kind == c.Kind {
+			return f.Case, nil
+		}
+	}
+	if r.Verdict == Inconclusive {
+		return nil, ErrInconclusive
+	}
+	return nil, nil
 }
 
 // suspect carries a case out for what a scenario in a file does not say: who
@@ -194,6 +203,9 @@ func (c *Case) suspect(t *Target, m faultfs.Model) (*suspect, error) {
 		return nil, err
 	}
 	s := &suspect{scenario: c.Scenario, failure: p.failure, seen: 1}
+	if p.faults != nil {
+		s.struck = strikesIn(p.faults.life)
+	}
 	s.scenario.Crashes = slices.Clone(c.Scenario.Crashes)
 	for i := range s.scenario.Crashes {
 		crash := &s.scenario.Crashes[i]
