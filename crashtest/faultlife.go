@@ -299,6 +299,7 @@ func (l *faultLife) close() *Failure {
 		if f := l.judgeError(err, n); f != nil || l.over {
 			return f
 		}
+		l.trust = l.left() // it was not closed, and has said so
 	}
 	if names := l.watch.leftOpen(); names != "" {
 		return &Failure{Kind: LeftOpen, Detail: "after the store was closed: " + names}

@@ -139,8 +139,23 @@ func (s *Store) copyAll(from, to string) error {
 		return ioError(opOpen, from, err)
 	case info.IsDir():
 		return s.copyFolder(from, to)
+	case info.Size() == 0:
+		return s.createEmpty(to)
 	}
 	return s.copyFile(from, to)
+}
+
+// createEmpty makes a file in which there is nothing to sync: its name is the
+// folder's.
+func (s *Store) createEmpty(name string) error {
+	f, err := s.fsys.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return ioError(opOpen, name, err)
+	}
+	return nil
 }
 
 func (s *Store) copyFolder(from, to string) error {

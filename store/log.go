@@ -93,6 +93,9 @@ func openLog(fsys faultfs.FS, op, path, key string, noted int64, keep func(l *lo
 	if err := l.rewriteLast(f); err != nil {
 		return nil, ioError(op, path, err)
 	}
+	if lines.size == 0 {
+		return l, nil // there is nothing to sync but the name
+	}
 	// What was read is about to be shown: a process before us may have been
 	// killed before it synced it.
 	if err := f.Sync(); err != nil {

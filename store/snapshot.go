@@ -40,8 +40,9 @@ func (s *Store) replace(op, name string, data []byte) error {
 		return err
 	}
 	err = s.keepSpare(op, name, tmp)
-	if err == nil {
-		// Both names: with neither a crash in the rename could leave nothing.
+	if err == nil && old != nil {
+		// Both names: with neither a crash in the rename could leave nothing of
+		// what was acknowledged before.
 		err = s.syncNames(op, name)
 	}
 	if err != nil {
