@@ -1,7 +1,5 @@
 package crashtest
 
-import "sync"
-
 // Kind says what was wrong with a store.
 type Kind string
 
@@ -52,38 +50,4 @@ func (f *Failure) Error() string {
 		return string(f.Kind)
 	}
 	return string(f.Kind) + ": " + f.Detail
-}
-
-// stateID stands for the text of a state, within one run.
-type stateID int32
-
-const noState stateID = 0
-
-// interner gives equal texts one number. It is safe for concurrent use.
-type interner struct {
-	mu    sync.Mutex
-	ids   map[string]stateID
-	texts []string
-}
-
-func newInterner() *interner {
-	return &interner{ids: map[string]stateID{}, texts: []string{noState: ""}}
-}
-
-func (in *interner) id(text string) stateID {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	id, ok := in.ids[text]
-	if !ok {
-		id = stateID(len(in.texts))
-		in.ids[text] = id
-		in.texts = append(in.texts, text)
-	}
-	return id
-}
-
-func (in *interner) text(id stateID) string {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.texts[id]
 }
