@@ -10,7 +10,7 @@ func (m *Audited) Detection() string {
 	if m.Case == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s, %.1f s)", m.Case.brief(), plural(m.Recoveries, "recovery"), m.Took.Seconds())
+	return fmt.Sprintf("%s (recovered %s, %.1f s)", m.Case.brief(), plural(m.Recoveries, "time"), m.Took.Seconds())
 }
 
 // brief tells a case in one line.
