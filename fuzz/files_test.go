@@ -122,12 +122,24 @@ func known(t *testing.T, err error) {
 	}
 }
 
+// progress expects to be told of more each time, and of no more than all: repair finds
+// out on its way what it has to copy.
+func progress(t *testing.T) store.Progress {
+	last, whole := int64(0), int64(0)
+	return func(path string, done, total int64) {
+		if path == "" || done < last || done > total || total < whole {
+			t.Fatalf("%s: %d of %d bytes, before %d of %d", path, done, total, last, whole)
+		}
+		last, whole = done, total
+	}
+}
+
 // verify tells the health of files, and changes nothing.
 func verify(t *testing.T, sim *faultfs.Sim) *store.Health {
 	t.Helper()
 	sim.LimitSteps(1 << 12)
 	before := sim.Key()
-	h, err := store.Verify(t.Context(), sim, nil)
+	h, err := store.Verify(t.Context(), sim, progress(t))
 	must(t, err)
 	if sim.Key() != before {
 		t.Fatal("to verify changes the disk")
@@ -140,7 +152,7 @@ func verify(t *testing.T, sim *faultfs.Sim) *store.Health {
 func (in *files) repair(t *testing.T, sim *faultfs.Sim, before *store.Health) {
 	t.Helper()
 	sim.LimitSteps(1 << 13)
-	if _, err := store.Repair(t.Context(), sim, nil); err != nil {
+	if _, err := store.Repair(t.Context(), sim, progress(t)); err != nil {
 		known(t, err)
 		return
 	}

@@ -143,7 +143,9 @@ func (r *repairer) keepOriginals() error {
 		if !l.has(BadLine, NotRising, Unreadable, TornTail) {
 			continue
 		}
-		r.meter.total += 2 * l.file.Bytes // for the copy, and for the log itself
+		if l.has(BadLine, NotRising, Unreadable) {
+			r.meter.total += l.file.Bytes // it is read once more
+		}
 		kept, err := r.keep(l.path)
 		if err != nil {
 			return err
@@ -178,6 +180,11 @@ func (r *repairer) keep(name string) (string, error) {
 		return kept, s.syncDir(path.Dir(name)) // or the name could still be lost
 	}
 	kept = name + keptMiddle + strconv.Itoa(last+1)
+	info, err := s.fsys.Stat(name)
+	if err != nil {
+		return "", ioError(opRepair, name, err)
+	}
+	r.meter.total += info.Size()
 	copied := func(w io.Writer) error { return s.contentOf(name)(&meteredWriter{w, r.meter, name}) }
 	if err := s.renameOver(opRepair, kept, copied); err != nil {
 		return "", err
