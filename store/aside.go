@@ -73,7 +73,8 @@ func (s *Store) setTailAside(l *log, ref *WorkerRef, end int64) error {
 }
 
 // tellAside makes a copy under a number of its own, and then the diagnostic with
-// that number that tells of it, durable.
+// that number that tells of it, durable. The runtime's folder, which has the name of
+// all copies, is synced before the snapshot that tells of them has its own.
 func (s *Store) tellAside(snapshot *RuntimeSnapshot, d Diagnostic, name string, makeCopy func(to string) error) error {
 	d.ID, d.Severity = snapshot.NextDiagnosticID, "warning"
 	for _, old := range snapshot.Diagnostics {
@@ -123,7 +124,7 @@ func (s *Store) copyAside(to string, makeCopy func(to string) error) error {
 	if err := makeCopy(to); err != nil {
 		return err
 	}
-	for _, dir := range []string{number, all, s.dir} { // the names that lead to the copy
+	for _, dir := range []string{number, all} { // the names that lead to the copy
 		if err := s.syncDir(dir); err != nil {
 			return err
 		}

@@ -145,6 +145,27 @@ func TestRepairCrashes(t *testing.T) {
 	}
 }
 
+// What a repair has made stays, also where something is left that it does not touch,
+// so that it does not end by opening the store.
+func TestRepairIsDurable(t *testing.T) {
+	sim := fill(t, 3)
+	must(t, sim.Rename(workersDir, "elsewhere"))
+	must(t, sim.Remove(eventsFile))
+	must(t, sim.Mkdir(eventsFile, 0o777))
+	sim = sim.Fork()
+	repair(t, sim)
+	if health := verify(t, sim); health.Verdict() == store.Healthy {
+		t.Fatal("a folder has the log's name")
+	}
+	var last *faultfs.Cut
+	eachCut(t, sim.Trace(), func(cut *faultfs.Cut) { last = cut })
+	everyImage(t, last, func(image *faultfs.Sim) {
+		if _, err := image.Stat(workersDir); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func checkToldOnce(t *testing.T, name string, got, want []store.Diagnostic) {
 	t.Helper()
 	for _, d := range want {
