@@ -304,33 +304,29 @@ func (r *repairer) mendLog(l *seenLog) error {
 	if err := r.forgetSize(l); err != nil {
 		return err
 	}
-	if !l.has(BadLine, NotRising, Unreadable) { // the rest opening mends
-		r.did(&Problem{Path: l.path}, l.kept, "%s", strings.Join(l.names(), ", "))
-		return nil
+	did := strings.Join(l.names(), ", ") // which opening mends
+	if l.has(BadLine, NotRising, Unreadable) {
+		if err := r.s.renameOver(opRepair, l.path, func(w io.Writer) error { return r.copyGood(l, w) }); err != nil {
+			return err
+		}
+		did = l.losses()
 	}
-	if err := r.s.renameOver(opRepair, l.path, func(w io.Writer) error { return r.copyGood(l, w) }); err != nil {
-		return err
-	}
-	r.did(&Problem{Path: l.path}, l.kept, "%s", l.losses())
-	return r.s.syncDir(path.Dir(l.path))
+	r.did(&Problem{Path: l.path}, l.kept, "%s", did)
+	return r.s.syncDir(path.Dir(l.path)) // the names of the log, and of what was noted
 }
 
 // forgetSize takes back what Close, and the snapshot of a worker, have noted; the
-// runtime's is written already.
+// runtime's is written already. A crash that keeps the one and not the other leaves
+// a log that is short of it, for the next repair.
 func (r *repairer) forgetSize(l *seenLog) error {
-	dir := path.Dir(l.path)
-	if err := r.s.fsys.Remove(l.notePath()); err == nil {
-		if err := r.s.syncDir(dir); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := r.s.fsys.Remove(l.notePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ioError(opRepair, l.notePath(), err)
 	}
 	if l.path == r.s.eventsPath() {
 		return nil
 	}
 	var snapshot WorkerSnapshot
-	name := path.Join(dir, workerFile)
+	name := path.Join(path.Dir(l.path), workerFile)
 	u, err := readJSON(r.s.fsys, opRepair, name, &snapshot)
 	if err != nil || u.logBytes == 0 {
 		return err

@@ -145,25 +145,37 @@ func TestRepairCrashes(t *testing.T) {
 	}
 }
 
-// What a repair has made stays, also where something is left that it does not touch,
-// so that it does not end by opening the store.
+// What a repair has mended stays mended, also where something is left that it does
+// not touch, so that it does not end by opening the store.
 func TestRepairIsDurable(t *testing.T) {
-	sim := fill(t, 3)
-	must(t, sim.Rename(workersDir, "elsewhere"))
-	must(t, sim.Remove(eventsFile))
-	must(t, sim.Mkdir(eventsFile, 0o777))
-	sim = sim.Fork()
-	repair(t, sim)
-	if health := verify(t, sim); health.Verdict() == store.Healthy {
-		t.Fatal("a folder has the log's name")
-	}
-	var last *faultfs.Cut
-	eachCut(t, sim.Trace(), func(cut *faultfs.Cut) { last = cut })
-	everyImage(t, last, func(image *faultfs.Sim) {
-		if _, err := image.Stat(workersDir); err != nil {
-			t.Error(err)
+	entries := func(change func([]byte) []byte) func(*testing.T, *faultfs.Sim) {
+		return func(t *testing.T, sim *faultfs.Sim) {
+			writeFile(t, sim, transcript, change(readFile(t, sim, transcript)))
 		}
-	})
+	}
+	for name, damage := range map[string]func(*testing.T, *faultfs.Sim){
+		"no workers":    func(t *testing.T, sim *faultfs.Sim) { must(t, sim.Rename(workersDir, "elsewhere")) },
+		"damaged entry": entries(func(data []byte) []byte { return bytes.Replace(data, []byte("role"), []byte("rule"), 1) }),
+		"torn entry":    entries(func(data []byte) []byte { return data[:len(data)-10] }),
+	} {
+		sim := fill(t, 3)
+		damage(t, sim)
+		must(t, sim.Remove(eventsFile))
+		must(t, sim.Mkdir(eventsFile, 0o777))
+		sim = sim.Fork()
+		before := sim.Key()
+		repair(t, sim)
+		names, left := list(t, sim), slices.Collect(verify(t, sim).Problems)
+		if len(left) == 0 || sim.Key() == before {
+			t.Errorf("%s: it should mend a part, and leaves %+v", name, left)
+		}
+		var last *faultfs.Cut
+		eachCut(t, sim.Trace(), func(cut *faultfs.Cut) { last = cut })
+		everyImage(t, last, func(image *faultfs.Sim) {
+			wantEqual(t, name, list(t, image), names)
+			wantEqual(t, name, slices.Collect(verify(t, image).Problems), left)
+		})
+	}
 }
 
 func checkToldOnce(t *testing.T, name string, got, want []store.Diagnostic) {
