@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,12 +150,7 @@ func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak, 
 	if err := f.canary(cmd.Context()); err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(100)) // rounds differ in size: what one leaves is not for the next to stand on
-	}
-	if f.Memory > 0 {
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(f.Memory))
-	}
+	defer holdMemory(f.Memory)()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	out := newSoakOutput(cmd, f, s, cancel)
