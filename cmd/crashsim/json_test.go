@@ -15,7 +15,7 @@ import (
 var fields = map[string][]string{
 	"start":    {"type", "version", "target", "model", "seed", "ops", "workers", "max_states", "search", "depth", "keep_going", "artifacts"},
 	"progress": {"type", "phase", "done", "total", "unique_states", "seconds"},
-	"finding":  {"type", "number", "kind", "seen", "ops", "report", "mend", "case", "reproduce"},
+	"finding":  {"type", "number", "kind", "cause", "seen", "ops", "report", "mend", "case", "reproduce"},
 	"summary": {"type", "verdict", "crash_points", "states", "unique_states", "recoveries", "capped", "findings",
 		"interrupted", "seconds"},
 }
@@ -73,8 +73,8 @@ func TestJSONOfAFailure(t *testing.T) {
 			ops = append(ops, op)
 		}
 		want := map[string]any{"type": "finding", "number": float64(i + 1), "kind": string(c.Kind), "report": c.Report,
-			"case": path, "reproduce": "crashsim replay " + path, "seen": f["seen"], "ops": f["ops"], "mend": f["mend"]}
-		if !reflect.DeepEqual(f, want) || f["seen"].(float64) < 1 || f["mend"] == "" {
+			"case": path, "reproduce": "crashsim replay " + path, "cause": f["cause"], "seen": f["seen"], "ops": f["ops"], "mend": f["mend"]}
+		if !reflect.DeepEqual(f, want) || f["seen"].(float64) < 1 || f["mend"] == "" || f["cause"] == "" {
 			t.Errorf("finding is\n%v\nwant\n%v", f, want)
 		}
 		if got, ok := f["ops"].([]any); !ok || !slices.Equal(got, ops) {

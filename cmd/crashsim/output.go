@@ -113,13 +113,14 @@ func (o *output) finding(n, of int, f *crashtest.Finding, mend *crashtest.Mend, 
 			Type      string   `json:"type"`
 			Number    int      `json:"number"`
 			Kind      string   `json:"kind"`
+			Cause     string   `json:"cause"` // as a soak's findings have it
 			Seen      int      `json:"seen"`
 			Ops       []string `json:"ops"`
 			Report    string   `json:"report"`
 			Mend      string   `json:"mend,omitempty"`
 			Case      string   `json:"case"`
 			Reproduce string   `json:"reproduce"`
-		}{"finding", n, string(f.Kind), f.Seen, f.Scenario.Ops, f.Report, how, path, "crashsim replay " + path})
+		}{"finding", n, string(f.Kind), f.Cause, f.Seen, f.Scenario.Ops, f.Report, how, path, "crashsim replay " + path})
 		return
 	}
 	o.printf("FINDING %d of %d, seen %s: %s", n, of, times(f.Seen), f.Report)
