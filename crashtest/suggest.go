@@ -123,7 +123,9 @@ func (m *Mend) String() string {
 
 // Suggest looks for the barrier that a store lacks: one that takes away every
 // failing state of the finding's cause, and brings no other. Each is tried by
-// exploring the finding's workload anew with it, within the bounds of cfg.
+// exploring the finding's workload anew with it, within the bounds of cfg, no deeper
+// in recoveries than the finding is, and with a few disks at each cut: a store that
+// lacks a sync in many places leaves very many.
 func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, error) {
 	p, err := f.Scenario.play(t, cfg.Model)
 	if err != nil {
@@ -136,6 +138,7 @@ func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, err
 		return m, nil
 	}
 	cfg.KeepGoing, cfg.Progress = true, nil
+	cfg.Depth, cfg.MaxStates = min(cfg.Depth, f.Scenario.depth()), min(cfg.MaxStates, 1<<8)
 	if cfg.Search == SearchAuto {
 		cfg.Search = SearchLazy // the same causes, from fewer disks
 	}
@@ -165,6 +168,16 @@ func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, err
 		m.Why += fmt.Sprintf(", and %d more", more)
 	}
 	return m, nil
+}
+
+// depth is how many crashes are inside recoveries.
+func (sc *Scenario) depth() (n int) {
+	for _, c := range sc.Crashes {
+		if c.In == InRecovery {
+			n++
+		}
+	}
+	return n
 }
 
 // missing gives a barrier for each thing that a scenario's crashes lose, those of
