@@ -344,3 +344,22 @@ func TestEntryOfAnotherWorker(t *testing.T) {
 	_, err = s.Load()
 	wantKind(t, err, store.ErrCorrupt)
 }
+
+// A line that has lost a part of its checksum is damaged, and none of an old writer,
+// who wrote none.
+func TestShortChecksum(t *testing.T) {
+	for _, change := range []func(sum string) string{
+		func(sum string) string { return sum[:6] }, func(sum string) string { return sum + "0" }, func(string) string { return "" },
+	} {
+		sim := fill(t, 3)
+		data := readFile(t, sim, eventsFile)
+		_, rest, ok := bytes.Cut(data, []byte(`"crc32c":"`))
+		if !ok {
+			t.Fatal("no checksum")
+		}
+		sum := string(rest[:8])
+		writeFile(t, sim, eventsFile, bytes.Replace(data, []byte(sum), []byte(change(sum)), 1))
+		_, err := store.Open(sim, options())
+		wantKind(t, err, store.ErrCorrupt)
+	}
+}

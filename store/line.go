@@ -95,9 +95,11 @@ func readLine(line []byte, key string) record {
 	var fields struct {
 		ID       *uint64 `json:"id"`
 		Sequence *uint64 `json:"sequence"`
+
+		Sum json.RawMessage `json:"crc32c"`
 	}
-	if json.Unmarshal(line, &fields) != nil {
-		return record{}
+	if json.Unmarshal(line, &fields) != nil || fields.Sum != nil {
+		return record{} // whoever wrote a checksum wrote it whole
 	}
 	if key == eventKey {
 		fields.Sequence = fields.ID
