@@ -76,6 +76,22 @@ func closedSets(needs [][]int, maxLost, limit int, may func(i int) bool) []lossS
 	return sets
 }
 
+// greatestSet is the closed set that loses all that may be lost.
+func greatestSet(needs [][]int, may func(i int) bool) lossSet {
+	kept := make([]bool, len(needs))
+	set := newLossSet(len(needs))
+	for i := len(needs) - 1; i >= 0; i-- { // what is needed stands before
+		if kept[i] = kept[i] || !may(i); !kept[i] {
+			set.add(i)
+			continue
+		}
+		for _, n := range needs[i] {
+			kept[n] = true
+		}
+	}
+	return set
+}
+
 // more tells whether there are more closed sets than limit.
 func more(needs [][]int, limit int) bool {
 	if len(needs) < 63 && 1<<len(needs) <= limit {

@@ -132,3 +132,27 @@ func TestSampleIsOfWhatIsThere(t *testing.T) {
 		t.Fatalf("capped %t, %d sets, want %d", capped, len(sets), len(want)-1)
 	}
 }
+
+// The greatest set is closed, loses only what may be lost, and no closed set that
+// does is not in it.
+func TestGreatestSet(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 200 {
+		needs := make([][]int, 1+r.IntN(8))
+		free := make([]bool, len(needs))
+		for i := range needs {
+			free[i] = r.IntN(4) > 0
+			for n := range i {
+				if r.IntN(4) == 0 {
+					needs[i] = append(needs[i], n)
+				}
+			}
+		}
+		may := func(i int) bool { return free[i] }
+		got := greatestSet(needs, may)
+		all := closedSets(needs, len(needs), 1<<12, may)
+		if last := all[len(all)-1]; last.id() != got.id() {
+			t.Fatalf("%v, free %v: %v, want %v", needs, free, got, last)
+		}
+	}
+}

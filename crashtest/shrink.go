@@ -3,7 +3,6 @@ package crashtest
 import (
 	"context"
 	"errors"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -368,18 +367,34 @@ func (t *trial) cut(j *job) {
 		most = len(t.best.scenario.Crashes[0].Lost) - 1
 	}
 	may := func(i int) bool { return t.first[siteOf(j.Pending[i]).String()] }
-	for _, lost := range closedSets(j.Needs, most, math.MaxInt, may) {
+	tried := func(lost lossSet) bool {
 		sim := j.Image(lost.kept)
 		if sim == nil {
-			continue
+			return false
 		}
 		v := t.explorer.disk(sim.Key())
 		t.explore(v, func() *faultfs.Sim { return sim }, level, probe)
-		if t.judge(j, v, lost, level) {
+		return t.judge(j, v, lost, level)
+	}
+	for n := range most + 1 {
+		sets := closedSets(j.Needs, n, mostSets, may)
+		for _, lost := range sets {
+			if lost.len() == n && tried(lost) {
+				return
+			}
+		}
+		if len(sets) > mostSets { // one that loses twenty of forty has more of them than memory holds
+			if all := greatestSet(j.Needs, may); all.len() <= most {
+				tried(all)
+			}
 			return
 		}
 	}
 }
+
+// mostSets is how many sets of effects are lost at one cut in search of a smaller
+// one; beyond that all that may be.
+const mostSets = 1 << 10
 
 // explore is the explorer's, to its end.
 func (t *trial) explore(v *visit, disk func() *faultfs.Sim, level int, probe bool) {
