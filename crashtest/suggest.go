@@ -143,12 +143,13 @@ func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, err
 		cfg.Search = SearchLazy // the same causes, from fewer disks
 	}
 	t = t.given(f.Scenario.Ops)
-	before, _, err := causesIn(ctx, t, cfg)
+	before, _, _, err := causesIn(ctx, t, cfg)
 	if err != nil {
 		return nil, err
 	}
+	sampled := false
 	for _, b := range list {
-		after, met, err := causesIn(ctx, b.On(t), cfg)
+		after, met, whole, err := causesIn(ctx, b.On(t), cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -158,12 +159,19 @@ func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, err
 		}
 		isNew := func(cause string) bool { return !slices.Contains(before, cause) }
 		if !met[f.Cause] && !slices.ContainsFunc(after, isNew) {
-			m.Barrier = b
-			return m, nil
+			if whole {
+				m.Barrier = b
+				return m, nil
+			}
+			sampled = true
 		}
 		m.Tried = append(m.Tried, b)
 	}
-	m.Why = "a crash before it loses the same: tried " + m.Tried[0].String()
+	m.Why = "a crash before it loses the same: tried "
+	if sampled {
+		m.Why = "it leaves more disks than were tried: with "
+	}
+	m.Why += m.Tried[0].String()
 	if more := len(m.Tried) - 1; more > 0 {
 		m.Why += fmt.Sprintf(", and %d more", more)
 	}
@@ -197,15 +205,16 @@ func missing(p *play) (list []*Barrier) {
 }
 
 // causesIn gives the causes of a target's findings, and those of all its failing
-// disks, such as fail in a simpler way, too, and are no findings of their own.
-func causesIn(ctx context.Context, t *Target, cfg Config) (found []string, met map[string]bool, err error) {
+// disks, such as fail in a simpler way, too, and are no findings of their own. It
+// tells whether every disk was tried.
+func causesIn(ctx context.Context, t *Target, cfg Config) (found []string, met map[string]bool, whole bool, err error) {
 	cfg.met = map[string]bool{}
 	r, err := Run(ctx, t, cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	for _, f := range r.Findings {
 		found = append(found, f.Cause)
 	}
-	return found, cfg.met, nil
+	return found, cfg.met, r.Capped == 0, nil
 }
