@@ -139,6 +139,28 @@ func TestCloseFails(t *testing.T) {
 	}
 }
 
+// A store that has failed notes nothing, and Close says so where there was something
+// to note.
+func TestCloseOfAStoreThatHasFailed(t *testing.T) {
+	plan, err := faultfs.ParsePlan("rename path=runtime.json: EIO")
+	must(t, err)
+	for _, grown := range []bool{false, true} {
+		faulty, err := plan.Arm(nil).Over(fill(t, 2))
+		must(t, err)
+		s := open(t, faulty)
+		if grown {
+			must(t, s.AppendEvent(event(3, "")))
+		}
+		wantKind(t, s.WriteRuntimeSnapshot(fullRuntime()), syscall.EIO)
+		switch err := s.Close(); {
+		case grown:
+			wantKind(t, err, store.ErrFailed)
+		case err != nil:
+			t.Errorf("nothing was to be noted: %v", err)
+		}
+	}
+}
+
 // A note that is damaged is reported.
 func TestDamagedNote(t *testing.T) {
 	disk := fill(t, 2)

@@ -170,8 +170,9 @@ func (s *Store) workerIDs() []string { return slices.Sorted(maps.Keys(s.workers)
 const opClose = "close"
 
 // Close lets go of the runtime. What was acknowledged is durable without it; it
-// notes how long the logs have become. An error says that it could not: then
-// damage to the last records may later be taken for what a crash has left.
+// notes how long the logs have become. An error says that it could not, as a store
+// that has failed cannot: then damage to the last records may later be taken for what
+// a crash has left.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +193,7 @@ func (s *Store) Close() error {
 // noteLogs notes the size of each log that has grown beyond what its snapshot
 // says of it.
 func (s *Store) noteLogs() error {
-	if s.failed != nil || s.events == nil { // a log may be less than it seems, or was never opened
+	if s.events == nil { // it was never opened
 		return nil
 	}
 	logs := []*log{s.events}
@@ -201,6 +202,9 @@ func (s *Store) noteLogs() error {
 	}
 	for _, l := range logs {
 		if l.grown && l.noted < l.size {
+			if err := s.writable(opClose); err != nil {
+				return err // the log may be less than it seems
+			}
 			// Not synced: what a crash may bring back is an earlier note, as true.
 			if err := s.renameOver(opClose, l.notePath(), all(l.note())); err != nil {
 				return err
