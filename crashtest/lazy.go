@@ -35,6 +35,7 @@ type looked struct {
 	mu    sync.Mutex
 	known bool
 	reads []uint32 // as lists numbers them
+	moved []uint32 // likewise: see [faultfs.Sim.Moved]
 }
 
 // looks are those of one disk or cut.
@@ -101,8 +102,9 @@ func (l *lists) of(numbers []uint32) []faultfs.Read {
 }
 
 // lazily is explore by one worker, which gives what was looked at of the disk: by
-// the recovery, by those inside it, and by all that came after.
-func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []faultfs.Read {
+// the recovery, by those inside it, and by all that came after; and what the recovery
+// moved of it.
+func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) (seen, moved []faultfs.Read) {
 	places := sim.Trace().Places()
 	v.mu.Lock()
 	l := v.looked.at(level, probe)
@@ -110,7 +112,7 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known {
-		return places.Local(e.known.of(l.reads))
+		return places.Local(e.known.of(l.reads)), places.Local(e.known.of(l.moved))
 	}
 	sim.Watch()
 	s := e.recover(sim)
@@ -130,13 +132,16 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 	if s.failed == nil {
 		final = e.disk(sim.Key())
 		if level >= twice {
-			all.add(e.lazily(final, sim.Fork(), recovered, false))
+			seen, moved := e.lazily(final, sim.Fork(), recovered, false)
+			if all.add(seen); e.target.Idempotent { // it is compared with what was there before
+				all.add(moved)
+			}
 			if probe {
 				all.add(e.lazilyProbe(final, sim.Fork()))
 			}
 		}
 	}
-	l.known, l.reads = true, e.known.one(places.Portable(all.list))
+	l.known, l.reads, l.moved = true, e.known.one(places.Portable(all.list)), e.known.one(places.Portable(sim.Moved()))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.level == unseen {
@@ -146,7 +151,8 @@ func (e *explorer) lazily(v *visit, sim *faultfs.Sim, level int, probe bool) []f
 		v.crashes = crashes
 	}
 	v.level, v.tried = max(v.level, level), v.tried || probe
-	return all.list
+	// Without what came into being later: it may be numbered as what was lost.
+	return places.Local(e.known.of(l.reads)), places.Local(e.known.of(l.moved))
 }
 
 // lazilyProbe is probe by one worker.
@@ -184,7 +190,7 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 	if !v.probed {
 		v.probed, v.probeFail, v.probeStates, v.answered, v.probes = true, s.failed, s.states, s.firstAnswer(), probes
 	}
-	return all.list
+	return places.Local(e.known.of(l.reads))
 }
 
 // lazilyAfter goes through what a cut may leave as far as it makes a difference,
@@ -209,7 +215,7 @@ func (e *explorer) lazilyAfter(cut *faultfs.Cut, level int, probe bool) (*afterm
 		a.disks, a.made, a.capped = w.disks, w.made, capped
 	}
 	a.level, a.probed = max(a.level, level), a.probed || probe
-	return a, w.reads.list
+	return a, places.Local(e.known.of(l.reads))
 }
 
 // lazyWalk goes through one cut.
@@ -286,7 +292,7 @@ func (w *lazyWalk) try(lost lossSet) []int {
 		w.seen[v] = true
 		w.disks = append(w.disks, left{v, lost})
 	}
-	seen := w.lazily(v, sim, w.level, w.probe)
+	seen, _ := w.lazily(v, sim, w.level, w.probe)
 	w.reads.add(seen)
 	return w.cut.Touched(seen)
 }

@@ -213,6 +213,7 @@ func (f *simFile) Truncate(size int64) error {
 	}
 	f.sim.saw(Read{Kind: ReadSize, Ino: f.ino})
 	if old := n.data.size; old != size {
+		f.sim.moves(f.ino)
 		f.sim.disk.edit(f.ino).data.resize(f.sim.disk.own, size)
 		f.sim.record(&Op{Kind: OpTruncate, Ino: f.ino, Path: f.name, Mode: n.mode, OldSize: old, Size: size})
 	}

@@ -34,6 +34,8 @@ const (
 type readLog struct {
 	list []Read
 	seen map[Read]bool
+
+	moved []Read // see [Sim.Moved]
 }
 
 // Watch has the disk keep what is read of it from now on. It is called while
@@ -48,6 +50,34 @@ func (s *Sim) Reads() []Read {
 		return nil
 	}
 	return slices.Clip(s.reads.list)
+}
+
+// Moved gives the contents of files that were moved, given another name, replaced,
+// cut off or removed since [Sim.Watch], as reads of them. What a store does goes by
+// none of these, but whether its disk is then what it was before does.
+func (s *Sim) Moved() []Read {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reads == nil {
+		return nil
+	}
+	return slices.Clip(s.reads.moved)
+}
+
+// moves is called with the lock held, before the disk is changed.
+func (s *running) moves(ino Ino) {
+	if s.reads == nil || ino == 0 {
+		return
+	}
+	files := []Ino{ino}
+	if s.disk.node(ino).isDir() {
+		s.disk.walk(ino, func(e entry) { files = append(files, e.ino) })
+	}
+	for _, ino := range files {
+		if n := s.disk.node(ino); !n.isDir() {
+			s.reads.moved = append(s.reads.moved, Read{Kind: ReadSize, Ino: ino}, Read{Kind: ReadData, Ino: ino, End: n.data.size})
+		}
+	}
 }
 
 // saw is called with the lock held.

@@ -208,6 +208,7 @@ func (s *Sim) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 		s.saw(Read{Kind: ReadSize, Ino: ino})
 	}
 	if n := s.disk.node(ino); flag&os.O_TRUNC != 0 && n.data.size > 0 {
+		s.moves(ino)
 		old := n.data.size
 		s.disk.edit(ino).data.resize(s.disk.own, 0)
 		s.record(&Op{Kind: OpTruncate, Ino: ino, Path: name, Mode: n.mode, OldSize: old})
@@ -280,6 +281,7 @@ func (s *Sim) Remove(name string) error {
 	s.saw(Read{Kind: ReadLinks, Ino: ino}) // also of a file that has one: equal disks are looked at in the same way
 	op := &Op{Kind: OpRemove, Ino: ino, Dir: dir, Name: last, Path: name, Mode: n.mode, OldSize: n.data.size,
 		LastName: !s.disk.linked || s.disk.nameCount(ino) == 1}
+	s.moves(ino)
 	s.disk.setName(dir, last, 0)
 	s.record(op)
 	return nil
@@ -295,6 +297,9 @@ func (s *Sim) Rename(oldname, newname string) error {
 		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: errno}
 	}
 	if op.Kind == OpRename { // and not two names of one file, of which both stay
+		s.moves(op.Ino)
+		over, _ := s.disk.node(op.Dir2).names.get(op.Name2)
+		s.moves(over)
 		s.disk.setName(op.Dir, op.Name, 0)
 		s.disk.setName(op.Dir2, op.Name2, op.Ino)
 		s.record(&op)
@@ -359,6 +364,7 @@ func (s *Sim) Link(oldname, newname string) error {
 	if errno != 0 {
 		return &os.LinkError{Op: "link", Old: oldname, New: newname, Err: errno}
 	}
+	s.moves(ino)
 	s.disk.setName(dir2, last2, ino)
 	s.disk.linked = true
 	s.record(&Op{Kind: OpLink, Ino: ino, Dir: dir, Name: last, Dir2: dir2, Name2: last2,
