@@ -65,9 +65,9 @@ func (m *matrix) shrink(ctx context.Context, s *suspect) *suspect {
 	if err != nil {
 		return s
 	}
-	for i := 0; i < len(plan) && len(plan) > 1; i++ {
+	for i := 0; i < len(plan) && len(plan) > 1 && ctx.Err() == nil; i++ {
 		less := slices.Delete(slices.Clone(plan), i, i+1)
-		if again := m.again(best, best.scenario.Ops, less); again != nil {
+		if again := m.again(ctx, best, best.scenario.Ops, less); again != nil {
 			best, plan = again, less
 			i = -1
 		}
@@ -77,7 +77,7 @@ func (m *matrix) shrink(ctx context.Context, s *suspect) *suspect {
 		shrunk := false
 		for at := len(ops); at > 0 && ctx.Err() == nil; at -= size {
 			fewer := slices.Delete(slices.Clone(ops), max(0, at-size), min(at, len(ops)))
-			if again := m.again(best, fewer, nil); again != nil {
+			if again := m.again(ctx, best, fewer, nil); again != nil {
 				best, ops, shrunk = again, fewer, true
 			}
 		}
@@ -92,7 +92,7 @@ func (m *matrix) shrink(ctx context.Context, s *suspect) *suspect {
 
 // again looks for a suspect's failure in another workload: by its plan, its faults
 // moved to each call of the same place; or by a plan that has fewer of them.
-func (m *matrix) again(s *suspect, ops []string, less faultfs.Plan) *suspect {
+func (m *matrix) again(ctx context.Context, s *suspect, ops []string, less faultfs.Plan) *suspect {
 	own := m.smaller(ops)
 	if own.plain.failed != nil {
 		return nil
@@ -107,6 +107,9 @@ func (m *matrix) again(s *suspect, ops []string, less faultfs.Plan) *suspect {
 			plans = own.moved(s, start)
 		}
 		for _, p := range plans {
+			if ctx.Err() != nil {
+				return nil
+			}
 			j := &faultJob{plan: p, start: start}
 			t := own.try(j, s.scenario.GoesOn)
 			if found, _ := own.suspect(j, t); found != nil && found.failure.Kind == s.failure.Kind &&

@@ -238,14 +238,14 @@ func (sh *shrinker) shrink(ctx context.Context, s *suspect) *suspect {
 		}
 	}
 	best, ops := s, s.scenario.Ops
-	if again := sh.try(ops); again != nil {
+	if again := sh.try(ctx, ops); again != nil {
 		best = again
 	}
 	for size := max(1, len(ops)/2); size > 0; {
 		shrunk := false
 		for at := len(ops); at > 0 && ctx.Err() == nil; at -= size {
 			fewer := slices.Delete(slices.Clone(ops), max(0, at-size), min(at, len(ops)))
-			if again := sh.try(fewer); again != nil {
+			if again := sh.try(ctx, fewer); again != nil {
 				best, ops, shrunk = again, fewer, true
 			}
 		}
@@ -258,8 +258,8 @@ func (sh *shrinker) shrink(ctx context.Context, s *suspect) *suspect {
 }
 
 // try looks for the same failure in another workload: in its last operation, or
-// where that has come to its end.
-func (sh *shrinker) try(ops []string) *suspect {
+// where that has come to its end. Where ctx is done it gives what it has by then.
+func (sh *shrinker) try(ctx context.Context, ops []string) *suspect {
 	plain := len(sh.want.scenario.Crashes) == 0
 	in := newInterner()
 	life := sh.target.apply(faultfs.NewSim(), sh.target.Model(), ops, plain, in)
@@ -281,8 +281,11 @@ func (sh *shrinker) try(ops []string) *suspect {
 		cuts = kills(life, sh.cfg.Model)
 	}
 	for j := range cuts {
+		if ctx.Err() != nil {
+			break
+		}
 		if j.op == len(ops)-1 {
-			t.cut(j)
+			t.cut(ctx, j)
 		}
 	}
 	return t.best
@@ -354,7 +357,7 @@ func (s *suspect) depth() (level int, probe bool) {
 	return twice + level, probe
 }
 
-func (t *trial) cut(j *job) {
+func (t *trial) cut(ctx context.Context, j *job) {
 	level, probe := t.want.depth()
 	if j.kill {
 		v := &visit{}
@@ -379,7 +382,7 @@ func (t *trial) cut(j *job) {
 	for n := range most + 1 {
 		sets := closedSets(j.Needs, n, mostSets, may)
 		for _, lost := range sets {
-			if lost.len() == n && tried(lost) {
+			if ctx.Err() != nil || lost.len() == n && tried(lost) {
 				return
 			}
 		}
