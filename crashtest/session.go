@@ -87,7 +87,7 @@ func (t *Target) apply(sim *faultfs.Sim, model Model, ops []string, compare bool
 				return asFailure(err)
 			}
 			if compare || i == len(ops)-1 {
-				if f := sameState(store, s.models[i+1]); f != nil {
+				if f := sameState(store, in, s.states[i+1]); f != nil {
 					return f
 				}
 			}
@@ -100,13 +100,13 @@ func (t *Target) apply(sim *faultfs.Sim, model Model, ops []string, compare bool
 
 func (s *session) step(t *Target, sim *faultfs.Sim, store Store, i int, op string, in *interner) (Store, error) {
 	sim.Begin(0, i, op)
-	next, want := s.models[i], ""
+	next, state, want := s.models[i], s.states[i], ""
 	if op != Reopen {
 		next = next.Clone()
 		want = next.Apply(op)
+		state = in.id(next.State())
 	}
-	s.models = append(s.models, next)
-	s.states = append(s.states, in.id(next.State()))
+	s.models, s.states = append(s.models, next), append(s.states, state)
 	var got string
 	var err error
 	if op == Reopen {
@@ -128,13 +128,13 @@ func (s *session) step(t *Target, sim *faultfs.Sim, store Store, i int, op strin
 	return store, nil
 }
 
-func sameState(store Store, model Model) *Failure {
+func sameState(store Store, in *interner, want stateID) *Failure {
 	got, err := store.State()
 	if err != nil {
 		return &Failure{Kind: Unreadable, Detail: err.Error()}
 	}
-	if want := model.State(); got != want {
-		return &Failure{Kind: WrongState, Want: want, Got: got}
+	if in.id(got) != want {
+		return &Failure{Kind: WrongState, Want: in.text(want), Got: got}
 	}
 	return nil
 }

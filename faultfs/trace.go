@@ -123,7 +123,7 @@ type Trace struct {
 	carriedLost []*Effect // what was lost then
 }
 
-const chunkOps = 32
+const chunkOps = 16
 
 // Len is the number of operations, marks included.
 func (t *Trace) Len() int { return t.n }
@@ -153,18 +153,12 @@ func (t *Trace) add() *Op {
 
 // keep copies bytes into the trace, many writes to one allocation.
 func (t *Trace) keep(p []byte) []byte {
-	const slabSize = 64 << 10
-	if len(p) > slabSize/4 {
+	const first, most = 4 << 10, 64 << 10 // of a slab: most traces are short
+	if len(p) > most/4 {
 		return append([]byte(nil), p...)
 	}
 	if len(p) > cap(t.slab)-len(t.slab) {
-		t.slab = make([]byte, 0, slabSize>>3)
-		if t.n > 16 {
-			t.slab = make([]byte, 0, slabSize)
-		}
-		if len(p) > cap(t.slab) {
-			t.slab = make([]byte, 0, slabSize)
-		}
+		t.slab = make([]byte, 0, min(max(first, 2*cap(t.slab), 2*len(p)), most))
 	}
 	start := len(t.slab)
 	t.slab = append(t.slab, p...)

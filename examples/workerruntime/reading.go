@@ -3,6 +3,7 @@ package workerruntime
 import (
 	"slices"
 	"strconv"
+	"sync"
 
 	"crashsim/store"
 )
@@ -57,15 +58,20 @@ func (c *caller[S]) load() (string, error) {
 	return string(p.add(" ").hex(sum).b), nil
 }
 
+// printers are used again: states are printed thousands of times a second.
+var printers = sync.Pool{New: func() any { return new(printer) }}
+
 // states prints what the callers' stores hold, and shows it to saw.
-func states[S runtimeStore](callers []*caller[S], saw func(*caller[S], *store.State)) ([]byte, error) {
-	p := printer{b: make([]byte, 0, 8192)}
+func states[S runtimeStore](callers []*caller[S], saw func(*caller[S], *store.State)) (string, error) {
+	p := printers.Get().(*printer)
+	defer printers.Put(p)
+	p.b = p.b[:0]
 	for _, c := range callers {
 		state := c.loaded
 		if state == nil {
 			now, err := c.store.Load()
 			if err != nil {
-				return nil, err
+				return "", err
 			}
 			state = &now
 		}
@@ -73,7 +79,7 @@ func states[S runtimeStore](callers []*caller[S], saw func(*caller[S], *store.St
 		p.state(state)
 		saw(c, state)
 	}
-	return p.b, nil
+	return string(p.b), nil
 }
 
 // sortedKeys gives the ids of config bundles in order.

@@ -120,8 +120,7 @@ func openProcess[S closer](n int, open func(rt int) (S, store.State, error), loa
 func (p *process[S]) Apply(op string) (string, error) { return apply(p.callers, op) }
 
 func (p *process[S]) State() (string, error) {
-	text, err := states(p.callers, func(c *caller[S], state *store.State) { c.seen = state })
-	return string(text), err
+	return states(p.callers, func(c *caller[S], state *store.State) { c.seen = state })
 }
 
 // Noticed implements [crashtest.Noticer].
@@ -203,7 +202,7 @@ func (r *reference) State() string {
 	if err != nil {
 		panic(err) // as above
 	}
-	return string(text)
+	return text
 }
 
 func (r *reference) Clone() crashtest.Model {
