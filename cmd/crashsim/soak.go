@@ -45,7 +45,8 @@ func soakCommand() *cobra.Command {
 		Use:   "soak [TARGET]",
 		Short: "explore a target for hours, a small workload after another (store, if none is given)",
 		Long: `Soak explores round after round. Each draws its own mix of operations, choices,
-persistence model and depth from the seed and its number, so that it repeats. The
+persistence model and depth from the seed and its number, so that it repeats; one in
+eight tries a disk that fails, at each call. The
 regression cases come first, then the corpus of workloads that came by something
 new in an earlier soak, then workloads of the rounds' own. Findings of one cause are
 one finding, whatever the number of rounds that meet it.
@@ -74,6 +75,7 @@ or summary: docs/soak.md has their fields. With --http there is a live page, wit
 	fl.StringVar(&f.profile, "profile", f.Profile.Name, "how large rounds are: "+profileNames())
 	fl.StringSliceVar(&f.models, "model", []string{faultfs.POSIX.Name}, "persistence models, of which each round draws one; all: every one")
 	fl.IntVar(&f.MaxStates, "max-states", f.MaxStates, "disks tried at one cut; where it leaves more they are sampled, and the soak is inconclusive")
+	fl.IntVar(&f.Faults, "faults", f.Faults, "of so many rounds one tries each fault at each call of a short workload; 0: none does")
 	fl.BoolVar(&f.FailFast, "fail-fast", false, "end with the first round that finds something")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore a round whole that is known to fail; else its disks are sampled from there on")
 	fl.StringVar(&f.artifacts, "artifacts", "crashsim-soak", "folder for the journal, the cases and the record")
@@ -211,6 +213,7 @@ func (f *soakFlags) begun(cmd *cobra.Command, disk faultfs.FS) (*soak.Header, er
 	adopt("profile", func() { f.profile = h.Profile })
 	adopt("model", func() { f.models = h.Models })
 	adopt("max-states", func() { f.MaxStates = h.MaxStates })
+	adopt("faults", func() { f.Faults = h.Faults })
 	adopt("keep-going", func() { f.KeepGoing = h.KeepGoing })
 	adopt("shard", func() { f.shard = fmt.Sprintf("%d/%d", h.Shard+1, h.Shards) })
 	adopt("rounds", func() { f.Rounds = h.Rounds })
@@ -225,6 +228,7 @@ func (f *soakFlags) check(cmd *cobra.Command, t *crashtest.Target, h *soak.Heade
 		value, lo, hi int
 	}{
 		{"rounds", f.Rounds, 0, math.MaxInt32}, {"workers", f.Workers, 1, maxWorkers}, {"max-states", f.MaxStates, 1, maxStates},
+		{"faults", f.Faults, 0, math.MaxInt32},
 	} {
 		if c.value < c.lo || c.value > c.hi {
 			return usage("--%s %d: give a number from %d to %d", c.flag, c.value, c.lo, c.hi)

@@ -54,6 +54,7 @@ func (o *soakOutput) start(t *crashtest.Target, page string) {
 			Shards    int      `json:"shards"`
 			Workers   int      `json:"workers"`
 			MaxStates int      `json:"max_states"`
+			Faults    int      `json:"faults"`
 			KeepGoing bool     `json:"keep_going"`
 			Memory    int64    `json:"memory_bytes"`
 			Cases     int      `json:"cases"`
@@ -62,13 +63,13 @@ func (o *soakOutput) start(t *crashtest.Target, page string) {
 			Artifacts string   `json:"artifacts"`
 			Page      string   `json:"page,omitempty"`
 		}{"start", h.Build, t.Name, h.Seed, h.Profile, h.Models, f.Rounds, f.Duration.Seconds(), f.Shard + 1, f.Shards, f.Workers,
-			h.MaxStates, h.KeepGoing, f.Memory, len(h.Cases), len(h.Corpus), o.soak.Resumed(), f.artifacts, page})
+			h.MaxStates, h.Faults, h.KeepGoing, f.Memory, len(h.Cases), len(h.Corpus), o.soak.Resumed(), f.artifacts, page})
 		return
 	}
 	o.printf("crashsim %s\n", h.Build)
 	o.printf("target %s: %s\n", t.Name, t.Doc)
-	o.printf("soak %s, seed %d, profile %s, shard %d/%d, workers %d, memory %s, max-states %d, model %s, artifacts %s\n",
-		f.ends(), h.Seed, h.Profile, f.Shard+1, f.Shards, f.Workers, inBytes(f.Memory), h.MaxStates, strings.Join(h.Models, ","), f.artifacts)
+	o.printf("soak %s, seed %d, profile %s, shard %d/%d, workers %d, memory %s, max-states %d, faults in %s, model %s, artifacts %s\n",
+		f.ends(), h.Seed, h.Profile, f.Shard+1, f.Shards, f.Workers, inBytes(f.Memory), h.MaxStates, h.FaultShare(), strings.Join(h.Models, ","), f.artifacts)
 	o.printf("first %s, then a corpus of %s\n", plural(len(h.Cases), "regression case"), plural(len(h.Corpus), "workload"))
 	if n := o.soak.Resumed(); n > 0 {
 		o.printf("goes on after %s\n", plural(n, "round"))
@@ -135,11 +136,12 @@ func (o *soakOutput) tellRound(r *soak.Outcome) {
 		Unique      int      `json:"unique_states"`
 		Recoveries  int      `json:"recoveries"`
 		Capped      int      `json:"capped"`
+		Faults      int      `json:"faults"`
 		OutOfMemory bool     `json:"out_of_memory"`
 		Seconds     float64  `json:"seconds"`
 		Branches    int      `json:"new_branches"`
 		Causes      []string `json:"causes"`
-	}{"round", r.Round, r.Seed, r.From, r.Mix, r.Model, r.Ops, r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped,
+	}{"round", r.Round, r.Seed, r.From, r.Mix, r.Model, r.Ops, r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped, r.Faults,
 		r.OutOfMemory, r.Seconds, len(r.Branches), causes})
 }
 
@@ -203,13 +205,14 @@ func (o *soakOutput) progressLine(st *soak.Status) {
 			Unique    int     `json:"unique_states"`
 			Recovered int     `json:"recoveries"`
 			Capped    int     `json:"capped"`
+			Faults    int     `json:"faults"`
 			Sites     int     `json:"sites"`
 			Branches  int     `json:"branches"`
 			Probes    int     `json:"probes"`
 			Findings  int     `json:"findings"`
 			Memory    int64   `json:"memory_bytes"`
 		}{"progress", st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries,
-			st.Capped, st.Sites, st.Branches, st.Probes, len(st.Findings), st.Memory})
+			st.Capped, st.Faults, st.Sites, st.Branches, st.Probes, len(st.Findings), st.Memory})
 		return
 	}
 	o.printf("%s: %s\n", span(st.Elapsed), strings.Join(figures(st), ", "))

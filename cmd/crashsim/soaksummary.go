@@ -23,6 +23,7 @@ func figures(st *soak.Status) []string {
 		fmt.Sprintf("%s states, %s/s, %s unique", thousands(st.States), thousands(int(st.PerSecond())), share(st.Unique, st.States)),
 		thousands(st.Recoveries) + " recoveries",
 		thousands(st.Capped) + " capped",
+		plural(st.Faults, "fault"),
 		plural(st.Sites, "site"),
 		plural(st.Probes, "probe") + " fired",
 		plural(len(st.Findings), "finding"),
@@ -59,6 +60,7 @@ func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, seen reached, fi
 			Unique      int      `json:"unique_states"`
 			Recoveries  int      `json:"recoveries"`
 			Capped      int      `json:"capped"`
+			Faults      int      `json:"faults"`
 			OutOfMemory int      `json:"out_of_memory_rounds"`
 			Sites       int      `json:"sites"`
 			Branches    int      `json:"branches"`
@@ -67,7 +69,7 @@ func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, seen reached, fi
 			NotSearched []string `json:"not_searched"`
 			Interrupted bool     `json:"interrupted"`
 			Seconds     float64  `json:"seconds"`
-		}{"summary", string(r.Verdict), t.Rounds, t.Ops, t.CrashPoints, t.States, t.Unique, t.Recoveries, t.Capped, t.OutOfMemory,
+		}{"summary", string(r.Verdict), t.Rounds, t.Ops, t.CrashPoints, t.States, t.Unique, t.Recoveries, t.Capped, t.Faults, t.OutOfMemory,
 			seen.sites, seen.branches, seen.probes, len(t.Findings), r.NotSearched, r.Interrupted, r.Seconds})
 		return
 	}
@@ -80,9 +82,9 @@ func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, seen reached, fi
 		o.printf("\n")
 	}
 	o.printf("%s: %s\n", strings.ToUpper(string(r.Verdict)), plural(len(t.Findings), "finding"))
-	o.printf("%s, %s, %s crash points, %s states, %s unique, %s recoveries, %s capped, %s, %s fired, %s\n",
+	o.printf("%s, %s, %s crash points, %s states, %s unique, %s recoveries, %s capped, %s, %s, %s fired, %s\n",
 		plural(t.Rounds, "round"), plural(t.Ops, "operation"), thousands(t.CrashPoints), thousands(t.States), thousands(t.Unique),
-		thousands(t.Recoveries), thousands(t.Capped), plural(seen.sites, "site"), plural(seen.probes, "probe"), span(took))
+		thousands(t.Recoveries), thousands(t.Capped), plural(t.Faults, "fault"), plural(seen.sites, "site"), plural(seen.probes, "probe"), span(took))
 	o.printf("not searched:\n")
 	for _, text := range r.NotSearched {
 		o.printf("  - %s\n", text)

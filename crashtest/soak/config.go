@@ -20,6 +20,7 @@ type Config struct {
 	Cases     []NamedCase     // explored first
 	Corpus    []Workload      // explored next
 	MaxStates int             // disks tried at one cut: see [crashtest.Config]
+	Faults    int             // one round in so many is one of faults; 0: none is
 	KeepGoing bool            // explore a round whole that is known to fail
 
 	// Shard of Shards, counted from 0, does every Shards-th round.
@@ -46,7 +47,7 @@ func Defaults() Config {
 	p, _ := ProfileNamed("swarm")
 	d := crashtest.Defaults()
 	return Config{
-		Seed: 1, Profile: p, Models: []faultfs.Model{d.Model}, MaxStates: d.MaxStates, Shards: 1,
+		Seed: 1, Profile: p, Models: []faultfs.Model{d.Model}, MaxStates: d.MaxStates, Faults: 8, Shards: 1,
 		Workers: runtime.GOMAXPROCS(0), Memory: 1 << 30,
 	}
 }
@@ -63,6 +64,7 @@ type Header struct {
 	Profile   string   `json:"profile"`
 	Models    []string `json:"models"`
 	MaxStates int      `json:"max_states"`
+	Faults    int      `json:"faults,omitempty"`
 	KeepGoing bool     `json:"keep_going"`
 	Cases     []string `json:"cases"`  // names, each with a sum of its content
 	Corpus    []string `json:"corpus"` // names, which are sums
@@ -81,7 +83,7 @@ const (
 func (c *Config) header(t *crashtest.Target) *Header {
 	h := &Header{
 		Format: journalFormat, Version: journalVersion, Began: time.Now().UTC().Truncate(time.Second),
-		Build: c.Build, Target: t.Name, Seed: c.Seed, Profile: c.Profile.Name, MaxStates: c.MaxStates, KeepGoing: c.KeepGoing,
+		Build: c.Build, Target: t.Name, Seed: c.Seed, Profile: c.Profile.Name, MaxStates: c.MaxStates, Faults: c.Faults, KeepGoing: c.KeepGoing,
 		Shard: c.Shard, Shards: c.Shards, Rounds: c.Rounds, Seconds: c.Duration.Seconds(),
 		Models: []string{}, Cases: []string{}, Corpus: []string{},
 	}
@@ -106,7 +108,7 @@ func (h *Header) differs(other *Header) string {
 	}{
 		{"format", fmt.Sprint(h.Format, " ", h.Version), fmt.Sprint(other.Format, " ", other.Version)},
 		{"build of crashsim", h.Build, other.Build}, {"target", h.Target, other.Target}, {"seed", h.Seed, other.Seed},
-		{"profile", h.Profile, other.Profile}, {"max-states", h.MaxStates, other.MaxStates}, {"keep-going", h.KeepGoing, other.KeepGoing},
+		{"profile", h.Profile, other.Profile}, {"max-states", h.MaxStates, other.MaxStates}, {"faults", h.Faults, other.Faults}, {"keep-going", h.KeepGoing, other.KeepGoing},
 		{"number of shards", h.Shards, other.Shards},
 	} {
 		if f.a != f.b {
@@ -134,6 +136,6 @@ func listed(names []string) string {
 func (c *Config) plan(t *crashtest.Target) *plan {
 	return &plan{
 		target: t, seed: c.Seed, profile: c.Profile, models: c.Models, cases: c.Cases, corpus: c.Corpus,
-		keepGoing: c.KeepGoing, maxStates: c.MaxStates,
+		keepGoing: c.KeepGoing, maxStates: c.MaxStates, faults: c.Faults,
 	}
 }

@@ -143,7 +143,7 @@ func (c *crew) finish(f *finished) error {
 func (f *finished) outcome() *Outcome {
 	o := &Outcome{
 		Round: f.round.number, Seed: f.round.seed, From: f.round.from, Model: f.round.mix.Model.Name, Mix: f.round.mix.String(),
-		Ops: len(f.Workload), CrashPoints: f.CrashPoints, States: f.States, Unique: f.Unique, Recoveries: f.Recoveries, Capped: f.Capped,
+		Ops: len(f.Workload), CrashPoints: f.CrashPoints, States: f.States, Unique: f.Unique, Recoveries: f.Recoveries, Capped: f.Capped, Faults: f.faults,
 		OutOfMemory: f.why != nil, Seconds: f.took.Seconds(),
 		Sites: f.Coverage.Sites, Found: f.found,
 	}

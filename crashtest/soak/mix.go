@@ -18,15 +18,17 @@ type Profile struct {
 
 	minOps, maxOps     int
 	minDepth, maxDepth int
+	maxFaultOps        int  // with a fault at each call: that many times a round without
+	pairs, starts      int  // see [crashtest.FaultConfig]
 	whole              bool // nothing is left out or leant on
 }
 
 // Profiles lists the profiles, the quickest first.
 func Profiles() []Profile {
 	return []Profile{
-		{Name: "ci", Doc: "rounds of up to 12 operations, for a soak of minutes", minOps: 2, maxOps: 12, minDepth: 0, maxDepth: 2},
-		{Name: "swarm", Doc: "rounds of up to 24 operations, each with its own mix", minOps: 2, maxOps: 24, minDepth: 0, maxDepth: 2},
-		{Name: "exhaustive", Doc: "long rounds with all kinds of operations, and crashes deep inside recovery", minOps: 40, maxOps: 120, minDepth: 2, maxDepth: 3, whole: true},
+		{Name: "ci", Doc: "rounds of up to 12 operations, for a soak of minutes", minOps: 2, maxOps: 12, maxDepth: 2, maxFaultOps: 4, pairs: 10, starts: 1},
+		{Name: "swarm", Doc: "rounds of up to 24 operations, each with its own mix", minOps: 2, maxOps: 24, maxDepth: 2, maxFaultOps: 8, pairs: 30, starts: 1},
+		{Name: "exhaustive", Doc: "long rounds with all kinds of operations, and crashes deep inside recovery", minOps: 40, maxOps: 120, minDepth: 2, maxDepth: 3, maxFaultOps: 40, pairs: 300, starts: 4, whole: true},
 	}
 }
 
@@ -46,6 +48,7 @@ type Mix struct {
 	Ops     int // at most
 	Depth   int
 	Search  crashtest.Search
+	Faults  bool     // each at each call, in place of crashes alone
 	Without []string // kinds of operations that are left out
 	Few     []string // and of which one in four is left
 	Leans   []string // how choices among so many are made, as "low 4 9"
@@ -53,6 +56,9 @@ type Mix struct {
 
 func (m *Mix) String() string {
 	text := fmt.Sprintf("%s, %s search, depth %d, %d ops", m.Model.Name, m.Search, m.Depth, m.Ops)
+	if m.Faults {
+		text = fmt.Sprintf("%s, faults, %d ops", m.Model.Name, m.Ops)
+	}
 	for _, part := range []struct {
 		name string
 		list []string
@@ -63,6 +69,9 @@ func (m *Mix) String() string {
 	}
 	return text
 }
+
+// withFaults makes the round one of faults.
+func (m *Mix) withFaults(p Profile) { m.Faults, m.Ops = true, min(m.Ops, p.maxFaultOps) }
 
 // draw draws the settings of a round.
 func draw(r *rand.Rand, p Profile, models []faultfs.Model) *Mix {

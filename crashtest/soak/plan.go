@@ -28,6 +28,7 @@ type plan struct {
 	corpus    []Workload
 	keepGoing bool
 	maxStates int
+	faults    int
 }
 
 // round is what one round does.
@@ -60,6 +61,9 @@ func (p *plan) round(number int) *round {
 		return r
 	}
 	r.from = "swarm"
+	if p.faults > 0 && own.IntN(p.faults) == 0 {
+		r.mix.withFaults(p.profile)
+	}
 	var before []string
 	if n := len(p.corpus); n > 0 && own.IntN(4) == 0 { // go on from where it was interesting
 		w := &p.corpus[own.IntN(n)]
@@ -77,10 +81,28 @@ func (r *round) config(progress func(crashtest.Progress)) crashtest.Config {
 	return cfg
 }
 
+func (r *round) faultConfig(progress func(crashtest.Progress)) crashtest.FaultConfig {
+	own := r.config(progress)
+	cfg := crashtest.FaultDefaults()
+	cfg.Beside = true
+	cfg.Pairs, cfg.Starts = r.plan.profile.pairs, r.plan.profile.starts
+	cfg.Model, cfg.Seed, cfg.Ops, cfg.Workers, cfg.KeepGoing, cfg.Progress = own.Model, own.Seed, own.Ops, own.Workers, own.KeepGoing, own.Progress
+	return cfg
+}
+
 // explored is what a round came to, before it is known what in it is new.
 type explored struct {
 	*crashtest.Result
-	found []Found
+	faults int // tried
+	found  []Found
+}
+
+func (e *explored) faulty(ctx context.Context, t *crashtest.Target, cfg crashtest.FaultConfig) error {
+	r, err := crashtest.Faults(ctx, t, cfg)
+	if err == nil {
+		e.Result, e.faults = &r.Result, r.Singles+r.InRecovery+r.Pairs
+	}
+	return err
 }
 
 // Found is one finding of a round.
@@ -95,12 +117,17 @@ type Found struct {
 func (r *round) explore(ctx context.Context, progress func(crashtest.Progress)) (*explored, error) {
 	target := *r.plan.target
 	target.Generate = func(crashtest.Chooser, int) []string { return r.ops }
-	result, err := crashtest.Run(ctx, &target, r.config(progress))
+	e := &explored{}
+	var err error
+	if r.mix.Faults {
+		err = e.faulty(ctx, &target, r.faultConfig(progress))
+	} else {
+		e.Result, err = crashtest.Run(ctx, &target, r.config(progress))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("round %d (%s): %w", r.number, r.mix, err)
 	}
-	e := &explored{Result: result}
-	for _, f := range result.Findings {
+	for _, f := range e.Findings {
 		text, err := f.MarshalText()
 		if err != nil {
 			return nil, err

@@ -51,7 +51,7 @@ func record(t *crashtest.Target, h *Header, totals *Totals) *crashtest.Record {
 		Target: t.Name, TargetDoc: t.Doc,
 		Settings: crashtest.Settings{
 			Models: h.Models, Seed: h.Seed, MaxStates: h.MaxStates, KeepGoing: h.KeepGoing,
-			More: map[string]string{"profile": h.Profile},
+			More: map[string]string{"profile": h.Profile, "faults": h.FaultShare()},
 		},
 		Counters: crashtest.Counters{
 			Rounds: totals.Rounds, Ops: totals.Ops, CrashPoints: totals.CrashPoints, States: totals.States,
@@ -62,6 +62,9 @@ func record(t *crashtest.Target, h *Header, totals *Totals) *crashtest.Record {
 	}
 	r.Probes = []crashtest.Probe{{Name: "call sites of the store", Seen: totals.Sites()}, {Name: "ways of recovery behind them", Seen: totals.Branches()},
 		{Name: "different losses with what recovery did about them", Seen: totals.Probes()}}
+	if h.Faults > 0 {
+		r.Probes = append(r.Probes, crashtest.Probe{Name: "faults", Seen: totals.Faults})
+	}
 	for _, m := range h.Models {
 		r.Probes = append(r.Probes, crashtest.Probe{Name: "rounds under " + m, Seen: totals.Models[m]})
 	}
@@ -80,6 +83,17 @@ func (f *Finding) sentence(t *crashtest.Target) string {
 	return f.Sentence
 }
 
+// FaultShare says which of the rounds are ones of faults.
+func (h *Header) FaultShare() string {
+	switch h.Faults {
+	case 0:
+		return "no round"
+	case 1:
+		return "each round"
+	}
+	return fmt.Sprintf("one round in %d", h.Faults)
+}
+
 func notSearched(h *Header, totals *Totals) []string {
 	var list []string
 	if totals.Capped > 0 {
@@ -91,6 +105,11 @@ func notSearched(h *Header, totals *Totals) []string {
 	}
 	if len(totals.Findings) > 0 && !h.KeepGoing {
 		list = append(list, "In a round that fails: more than a sample of disks at a cut, crashes inside recovery, killed processes.")
+	}
+	if totals.Faults == 0 {
+		list = append(list, "Disks that fail: no round was one of faults.")
+	} else {
+		list = append(list, "Goroutines that are left running after a fault: crashsim faults looks for them.")
 	}
 	return append(list,
 		"Other workloads than those of this seed's rounds.",

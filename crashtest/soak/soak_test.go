@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestSameForAnyWorkersAndLives(t *testing.T) {
 	want := ""
 	for _, workers := range []int{1, 2, 5} {
 		cfg := config(40)
-		cfg.Workers = workers
+		cfg.Workers, cfg.Faults = workers, 4
 		st := do(t, folder(t), target(true), cfg)
 		if len(st.Findings) < 2 {
 			t.Fatalf("%d findings", len(st.Findings))
@@ -43,6 +44,7 @@ func TestSameForAnyWorkersAndLives(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	disk, lives := folder(t), 0
 	cfg := config(40)
+	cfg.Faults = 4
 	cfg.Workers = 1 // else what others had begun is done as well, and a life may be long
 	for done := false; !done; lives++ {
 		s, err := soak.Open(disk, target(true), cfg)
@@ -144,6 +146,7 @@ func TestAnotherSoakIsRefused(t *testing.T) {
 		"seed":    func(c *soak.Config) { c.Seed++ },
 		"build":   func(c *soak.Config) { c.Build = "another" },
 		"profile": func(c *soak.Config) { c.Profile, _ = soak.ProfileNamed("swarm") },
+		"faults":  func(c *soak.Config) { c.Faults = 3 },
 		"shard":   func(c *soak.Config) { c.Shard, c.Shards = 1, 2 },
 		"corpus":  func(c *soak.Config) { c.Corpus = []soak.Workload{{Target: "toy", Ops: []string{"get a"}}} },
 		"cases":   func(c *soak.Config) { c.Cases = []soak.NamedCase{{Name: "x", Case: &crashtest.Case{}}} },
@@ -250,6 +253,34 @@ func TestMixes(t *testing.T) {
 	}
 	if len(mixes) < 35 {
 		t.Errorf("%d mixes in 40 rounds", len(mixes))
+	}
+}
+
+// A round of faults finds what crashes alone do not, and says that it is one.
+func TestRoundsOfFaults(t *testing.T) {
+	cfg := config(6)
+	cfg.Faults = 1
+	s, err := soak.Open(folder(t), target(false), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Tell = func(o *soak.Outcome, _ []*soak.Finding) {
+		if !strings.Contains(o.Mix, "faults") || o.Faults == 0 || o.Ops > 4 {
+			t.Errorf("round %d, of %d operations and %d faults: %s", o.Round, o.Ops, o.Faults, o.Mix)
+		}
+	}
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	st := s.Status()
+	if !slices.ContainsFunc(st.Findings, func(f *soak.Finding) bool { return f.Case.Kind == crashtest.LeftOpen }) {
+		t.Errorf("a file that is left open where a write fails is not found: %s", told(&st.Totals))
+	}
+	for _, f := range st.Findings {
+		if f.Case.Scenario.Plan == "" {
+			t.Errorf("found without a fault: %s", f.Cause)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type Outcome struct {
 	Unique      int `json:"unique_states"`
 	Recoveries  int `json:"recoveries"`
 	Capped      int `json:"capped,omitempty"`
+	Faults      int `json:"faults,omitempty"` // tried
 	// OutOfMemory says that the round was broken off where it took more than the
 	// soak may have.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`
@@ -57,6 +58,7 @@ type Totals struct {
 	States      int
 	Unique      int
 	Recoveries  int
+	Faults      int // tried
 	Capped      int // cuts
 	CappedIn    int // rounds
 	OutOfMemory int // rounds
@@ -121,6 +123,7 @@ func (t *Totals) add(o *Outcome) (fresh []*Finding, err error) {
 	t.States += o.States
 	t.Unique += o.Unique
 	t.Recoveries += o.Recoveries
+	t.Faults += o.Faults
 	t.Models[o.Model]++
 	if t.Capped += o.Capped; o.Capped > 0 {
 		t.CappedIn++

@@ -124,11 +124,12 @@ func target(careless bool) *crashtest.Target {
 	}
 }
 
-// config is a soak of some short rounds.
+// config is a soak of some short rounds, none of them with faults: the toy is not made
+// for disks that fail.
 func config(rounds int) soak.Config {
 	cfg := soak.Defaults()
 	cfg.Profile, _ = soak.ProfileNamed("ci")
-	cfg.Seed, cfg.Rounds, cfg.Workers, cfg.KeepGoing, cfg.Memory = 7, rounds, 2, true, 0
+	cfg.Seed, cfg.Rounds, cfg.Workers, cfg.KeepGoing, cfg.Memory, cfg.Faults = 7, rounds, 2, true, 0, 0
 	return cfg
 }
 
@@ -162,8 +163,8 @@ func do(t *testing.T, disk faultfs.FS, target *crashtest.Target, cfg soak.Config
 
 // told is all of a soak that has to be the same for the same rounds.
 func told(t *soak.Totals) string {
-	text := fmt.Sprintf("%d rounds, %d ops, %d crash points, %d states, %d unique, %d recoveries, %d capped in %d\n",
-		t.Rounds, t.Ops, t.CrashPoints, t.States, t.Unique, t.Recoveries, t.Capped, t.CappedIn)
+	text := fmt.Sprintf("%d rounds, %d ops, %d crash points, %d states, %d unique, %d recoveries, %d faults, %d capped in %d\n",
+		t.Rounds, t.Ops, t.CrashPoints, t.States, t.Unique, t.Recoveries, t.Faults, t.Capped, t.CappedIn)
 	for _, f := range t.Findings {
 		c, _ := f.Case.MarshalText()
 		text += fmt.Sprintf("%d %s first %d rounds %d seen %d\n%s\n", f.Number, f.Cause, f.Round, f.Rounds, f.Seen, c)
