@@ -211,14 +211,22 @@ func (f *releaseFlags) begin(rel *release) error {
 	if f.Duration <= 0 || f.Rounds < 0 || f.Ops < 1 || f.Ops > maxOps || f.Workers < 1 || f.Workers > maxWorkers {
 		return usage("--duration %s, --rounds %d, --ops %d, --workers %d: give a time, and numbers that can be", f.Duration, f.Rounds, f.Ops, f.Workers)
 	}
-	models := &soakFlags{models: f.Models}
-	if err := models.checkModels(); err != nil {
-		return err
+	var models []string // as the stages are given them: names, or files
+	for _, name := range f.Models {
+		list, err := modelsNamed(name)
+		if err != nil {
+			return err
+		}
+		if name == "all" {
+			for _, m := range list {
+				models = append(models, m.Name)
+			}
+			continue
+		}
+		models = append(models, name)
 	}
-	f.Models = nil
-	for _, m := range models.Models {
-		f.Models = append(f.Models, m.Name)
-	}
+	slices.Sort(models)
+	f.Models = slices.Compact(models)
 	for _, name := range f.Without {
 		if !slices.ContainsFunc(f.all(), func(s stage) bool { return s.Name == name }) {
 			return usage("--without %s: there is no such stage: there are %s", name, stageNames(f.all()))

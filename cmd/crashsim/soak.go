@@ -73,7 +73,7 @@ or summary: docs/soak.md has their fields. With --http there is a live page, wit
 	fl.Uint64Var(&f.Seed, "seed", f.Seed, "what everything random comes from")
 	fl.IntVar(&f.Workers, "workers", f.Workers, "rounds at once; changes no result")
 	fl.StringVar(&f.profile, "profile", f.Profile.Name, "how large rounds are: "+profileNames())
-	fl.StringSliceVar(&f.models, "model", []string{faultfs.POSIX.Name}, "persistence models, of which each round draws one; all: every one")
+	fl.StringSliceVar(&f.models, "model", []string{faultfs.POSIX.Name}, "persistence models, of which each round draws one: names, or files with rules; all: every built-in one")
 	fl.IntVar(&f.MaxStates, "max-states", f.MaxStates, "disks tried at one cut; where it leaves more they are sampled, and the soak is inconclusive")
 	fl.IntVar(&f.Faults, "faults", f.Faults, "of so many rounds one tries each fault at each call of a short workload; 0: none does")
 	fl.BoolVar(&f.FailFast, "fail-fast", false, "end with the first round that finds something")
@@ -244,7 +244,7 @@ func (f *soakFlags) check(cmd *cobra.Command, t *crashtest.Target, h *soak.Heade
 	if f.Profile, ok = soak.ProfileNamed(f.profile); !ok {
 		return usage("--profile %s: give one of %s", f.profile, profileNames())
 	}
-	if err := f.checkModels(); err != nil {
+	if err := f.checkModels(h); err != nil {
 		return err
 	}
 	if n, err := fmt.Sscanf(f.shard, "%d/%d", &f.Shard, &f.Shards); err != nil || n != 2 || f.Shard < 1 || f.Shard > f.Shards ||
@@ -267,18 +267,28 @@ func (f *soakFlags) check(cmd *cobra.Command, t *crashtest.Target, h *soak.Heade
 	return f.openCorpus(t, h)
 }
 
-func (f *soakFlags) checkModels() error {
+// checkModels reads the models. Of a soak that goes on they are what they were when
+// that began, whatever became of their files.
+func (f *soakFlags) checkModels(h *soak.Header) error {
 	f.Models = nil
-	for _, name := range f.models {
-		m, ok := faultfs.ModelNamed(name)
-		switch {
-		case name == "all":
-			f.Models = append(f.Models, faultfs.Models()...)
-		case !ok:
-			return usage("unknown model %q: see crashsim list", name)
-		default:
+	if h != nil && slices.Equal(f.models, h.Models) {
+		for _, text := range h.Rules {
+			m, err := faultfs.ParseModel(text)
+			if err != nil {
+				return usage("--artifacts %s: the rules of a model in its journal: %w", f.artifacts, err)
+			}
 			f.Models = append(f.Models, m)
 		}
+	}
+	for _, name := range f.models {
+		if slices.ContainsFunc(f.Models, func(m faultfs.Model) bool { return m.Name == name }) {
+			continue
+		}
+		list, err := modelsNamed(name)
+		if err != nil {
+			return err
+		}
+		f.Models = append(f.Models, list...)
 	}
 	slices.SortStableFunc(f.Models, func(a, b faultfs.Model) int { return strings.Compare(a.Name, b.Name) })
 	f.Models = slices.CompactFunc(f.Models, func(a, b faultfs.Model) bool { return a.Name == b.Name })

@@ -63,6 +63,7 @@ type Header struct {
 	Seed      uint64   `json:"seed,string"`
 	Profile   string   `json:"profile"`
 	Models    []string `json:"models"`
+	Rules     []string `json:"rules,omitempty"` // the texts of those that are not built in: see [faultfs.ParseModel]
 	MaxStates int      `json:"max_states"`
 	Faults    int      `json:"faults,omitempty"`
 	KeepGoing bool     `json:"keep_going"`
@@ -89,6 +90,9 @@ func (c *Config) header(t *crashtest.Target) *Header {
 	}
 	for _, m := range c.Models {
 		h.Models = append(h.Models, m.Name)
+		if _, known := faultfs.ModelNamed(m.Name); !known {
+			h.Rules = append(h.Rules, m.Text())
+		}
 	}
 	for _, n := range c.Cases {
 		text, _ := n.MarshalText()
@@ -118,7 +122,7 @@ func (h *Header) differs(other *Header) string {
 	for _, f := range []struct {
 		name string
 		a, b []string
-	}{{"models", h.Models, other.Models}, {"cases", h.Cases, other.Cases}, {"corpus", h.Corpus, other.Corpus}} {
+	}{{"models", h.Models, other.Models}, {"rules of models", h.Rules, other.Rules}, {"cases", h.Cases, other.Cases}, {"corpus", h.Corpus, other.Corpus}} {
 		if !slices.Equal(f.a, f.b) {
 			return fmt.Sprintf("the %s were %s, and are %s", f.name, listed(f.a), listed(f.b))
 		}
