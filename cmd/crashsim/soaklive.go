@@ -134,7 +134,8 @@ func grid(st *soak.Status, width int) (lines []string) {
 		{"crash states", thousands(st.States)}, {"a second", thousands(int(st.PerSecond()))},
 		{"unique", share(st.Unique, st.States)}, {"recoveries", thousands(st.Recoveries)},
 		{"capped", thousands(st.Capped)}, {"sites", thousands(st.Sites)},
-		{"probes fired", thousands(st.Probes)}, {"memory", inBytes(st.Memory)},
+		{"probes fired", thousands(st.Probes)}, {"faults", thousands(st.Faults)},
+		{"memory", inBytes(st.Memory)},
 	}
 	const cell = 32
 	columns := max(1, min(3, width/cell))

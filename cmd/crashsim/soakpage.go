@@ -146,6 +146,7 @@ func statusJSON(st *soak.Status) any {
 		Unique    int                `json:"unique_states"`
 		Recovered int                `json:"recoveries"`
 		Capped    int                `json:"capped"`
+		Faults    int                `json:"faults"`
 		Sites     int                `json:"sites"`
 		Branches  int                `json:"branches"`
 		Probes    int                `json:"probes"`
@@ -157,7 +158,7 @@ func statusJSON(st *soak.Status) any {
 		Samples   []crashtest.Sample `json:"samples"`
 	}{
 		st.Target, st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries, st.Capped,
-		st.Sites, st.Branches, st.Probes, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
+		st.Faults, st.Sites, st.Branches, st.Probes, st.Memory, st.Limit, st.Done, []finding{}, []running{}, st.Samples,
 	}
 	for _, f := range st.Findings {
 		out.Findings = append(out.Findings, finding{f.Number, string(f.Case.Kind), f.Sentence, f.Round, f.Rounds, f.Seen})
@@ -186,6 +187,7 @@ func (m *soakMetrics) Collect(ch chan<- prometheus.Metric) {
 		{"unique_states_total", "Disks, equal ones within a round counted once.", prometheus.CounterValue, float64(st.Unique)},
 		{"recoveries_total", "Recoveries.", prometheus.CounterValue, float64(st.Recoveries)},
 		{"capped_cuts_total", "Cuts of which only a sample of disks was tried.", prometheus.CounterValue, float64(st.Capped)},
+		{"faults_total", "Faults of the disk that were tried.", prometheus.CounterValue, float64(st.Faults)},
 		{"out_of_memory_rounds_total", "Rounds that were broken off for want of memory.", prometheus.CounterValue, float64(st.OutOfMemory)},
 		{"findings", "Causes of failure that were found.", prometheus.GaugeValue, float64(len(st.Findings))},
 		{"sites", "Places in the store that changed the disk or synced it.", prometheus.GaugeValue, float64(st.Sites)},
