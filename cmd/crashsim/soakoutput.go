@@ -200,6 +200,7 @@ func (o *soakOutput) progressLine(st *soak.Status) {
 			Left      float64 `json:"left_seconds"` // -1: no end
 			Rounds    int     `json:"rounds"`
 			OfRounds  int     `json:"of_rounds"` // 0: no end
+			Waiting   int     `json:"waiting_rounds"`
 			States    int     `json:"states"`
 			PerSecond float64 `json:"states_per_second"`
 			Unique    int     `json:"unique_states"`
@@ -211,7 +212,7 @@ func (o *soakOutput) progressLine(st *soak.Status) {
 			Probes    int     `json:"probes"`
 			Findings  int     `json:"findings"`
 			Memory    int64   `json:"memory_bytes"`
-		}{"progress", st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.States, st.PerSecond(), st.Unique, st.Recoveries,
+		}{"progress", st.Elapsed.Seconds(), left(st), st.Rounds, st.OfRounds, st.Waiting, st.States, st.PerSecond(), st.Unique, st.Recoveries,
 			st.Capped, st.Faults, st.Sites, st.Branches, st.Probes, len(st.Findings), st.Memory})
 		return
 	}
