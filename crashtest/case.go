@@ -227,10 +227,12 @@ func (c *Case) field(key, value string) (err error) {
 	case "rule":
 		c.Rules += value + "\n"
 	case "seed":
-		c.Seed, err = strconv.ParseUint(value, 10, 64)
+		if c.Seed, err = strconv.ParseUint(value, 10, 64); err != nil {
+			err = fmt.Errorf("%q is no seed, which is a number from 0 to 2^64-1", value)
+		}
 	case "depth":
-		if c.Depth, err = strconv.Atoi(value); c.Depth < 0 {
-			err = fmt.Errorf("%d is no depth", c.Depth)
+		if c.Depth, err = strconv.Atoi(value); err != nil || c.Depth < 0 {
+			err = fmt.Errorf("%q is no depth, which is a number from 0 on", value)
 		}
 	case "failure":
 		if c.Kind = Kind(value); !c.Kind.known() {

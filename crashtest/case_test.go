@@ -234,3 +234,50 @@ func TestImpossibleScenarios(t *testing.T) {
 		t.Error("there is a model of that name")
 	}
 }
+
+// An error for a test says what would mend the store, and shows bytes that do not
+// print as what they are.
+func TestCheckSaysWhatMends(t *testing.T) {
+	cfg := crashtest.Defaults()
+	cfg.Ops = 6
+	err := crashtest.Check(t.Context(), toyTarget(flaws{noDirSync: true}), cfg)
+	if err == nil || !strings.HasPrefix(err.Error(), "failed: 1 finding\n\n") || !strings.Contains(err.Error(), "\n  to mend it: a sync of the folder . after operation 1") {
+		t.Errorf("%v", err)
+	}
+	long := strings.Repeat("x", 500)
+	target := toyTarget(flaws{noSync: true})
+	target.Name = "zeros"
+	open := target.Open
+	target.Open = func(fsys faultfs.FS) (crashtest.Store, error) {
+		s, err := open(fsys)
+		return shouting{s, long}, err
+	}
+	target.Model = func() crashtest.Model { return shoutingModel{toyTarget(flaws{}).Model(), long} }
+	err = crashtest.Check(t.Context(), target, cfg)
+	if err == nil || strings.ContainsAny(err.Error(), "\x00") || !strings.Contains(err.Error(), `\x00`) || !strings.Contains(err.Error(), "characters, checksum ") {
+		t.Errorf("%v", err)
+	}
+}
+
+// shouting adds a line to a state that nobody can read.
+type shouting struct {
+	crashtest.Store
+	line string
+}
+
+func (s shouting) State() (string, error) {
+	text, err := s.Store.State()
+	return text + "\n\x00" + s.line + text + "\n", err
+}
+
+type shoutingModel struct {
+	crashtest.Model
+	line string
+}
+
+func (m shoutingModel) State() string {
+	text := m.Model.State()
+	return text + "\n\x00" + m.line + text + "\n"
+}
+
+func (m shoutingModel) Clone() crashtest.Model { return shoutingModel{m.Model.Clone(), m.line} }

@@ -22,7 +22,7 @@ type Keeper struct {
 }
 
 // Err is nil for a trial that the store comes through, and otherwise an error with
-// the whole report and the command that repeats it.
+// the whole report and what repeats it.
 func (k *Keeper) Err(ctx context.Context, tr *Trial) error {
 	if tr.Failure == nil {
 		return nil
@@ -47,7 +47,7 @@ func (k *Keeper) Err(ctx context.Context, tr *Trial) error {
 		}
 		k.seen[c.Kind] = path
 	}
-	return fmt.Errorf("%s\nREPRODUCE: crashsim replay %s", c.Report, path)
+	return fmt.Errorf("%s\nREPRODUCE: crashtest.Regress replays what is kept in %s; so does crashsim replay, of a target that it lists", c.Report, path)
 }
 
 const caseExt = ".case"

@@ -225,8 +225,8 @@ func (r *ModelsResult) Table() *Table {
 		t.Columns = append(t.Columns, run.Model.Name)
 	}
 	t.Columns = append(t.Columns, "strongest that allows it")
-	for _, c := range r.Causes {
-		row := []Cell{{Text: string(c.Kind)}}
+	for i, c := range r.Causes { // which are the findings of [ModelsResult.Total]
+		row := []Cell{{Text: fmt.Sprintf("%d. %s", i+1, c.Kind)}}
 		for _, fails := range c.Fails {
 			if fails {
 				row = append(row, Cell{"F", Bad})
@@ -275,6 +275,24 @@ func (r *ModelsResult) Failing(c *Cause) (names []string) {
 		}
 	}
 	return names
+}
+
+// Record is what a run under several models leaves for those who read of it later.
+func (r *ModelsResult) Record(t *Target, cfg Config) *Record {
+	rec := NewRecord(t, cfg, r.Total())
+	rec.Models, rec.Settings.Models = r.Table(), nil
+	for _, run := range r.Runs {
+		rec.Settings.Models = append(rec.Settings.Models, run.Model.Name)
+	}
+	for i, c := range r.Causes {
+		rec.Findings[i].Models = r.Failing(c)
+	}
+	for i, text := range rec.NotSearched {
+		if text == otherModels(cfg.Model.Name) {
+			rec.NotSearched[i] = otherModels(rec.Settings.Models...)
+		}
+	}
+	return rec
 }
 
 // Total is all of it as one result: its findings are the causes.

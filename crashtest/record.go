@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"time"
-
-	"crashsim/faultfs"
 )
 
 // Record is what a run leaves behind for whoever reads it later: its verdict, what
@@ -157,23 +156,10 @@ func NewRecord(t *Target, cfg Config, r *Result) *Record {
 	}
 	for i, f := range r.Findings {
 		rec.Findings = append(rec.Findings, FindingNote{
-			Number: i + 1, Kind: f.Kind, Sentence: f.Sentence(t), Seen: f.Seen, Models: f.AllowedBy(),
+			Number: i + 1, Kind: f.Kind, Sentence: f.Sentence(t), Seen: f.Seen, Models: f.AllowedBy(t),
 		})
 	}
 	return rec
-}
-
-// AllowedBy names the built-in models that allow what happens in the case: its own,
-// and those that are known to allow all that this one does.
-func (c *Case) AllowedBy() []string {
-	list := []string{c.Model}
-	own, ok := faultfs.ModelNamed(c.Model)
-	for _, m := range faultfs.Models() {
-		if ok && m.Name != own.Name && m.Weaker(own) {
-			list = append(list, m.Name)
-		}
-	}
-	return list
 }
 
 // notSearched says what a run left out, as it went and by its nature.
@@ -190,9 +176,13 @@ func notSearched(cfg Config, r *Result) []string {
 	}
 	return append(list,
 		"Other workloads than that of this seed.",
-		"Other persistence models than "+cfg.Model.Name+".",
+		otherModels(cfg.Model.Name),
 		fmt.Sprintf("Crashes inside recovery deeper than %d, one in another.", cfg.Depth),
 	)
+}
+
+func otherModels(names ...string) string {
+	return "Other persistence models than " + strings.Join(names, ", ") + "."
 }
 
 // Here is the environment of this process.

@@ -2,9 +2,12 @@ package crashtest
 
 import (
 	"fmt"
+	"hash/crc32"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -53,16 +56,16 @@ func (p *play) tellLife(b *strings.Builder, sc *Scenario, i int, life *session) 
 	if life.failed != nil {
 		n = min(n, life.failOp+1)
 	}
-	name := "the workload"
-	if kind == InProbes {
-		name = "the recovered store is put to use"
-	}
-	fmt.Fprintf(b, "  %s, %s:\n", name, plural(n, "operation"))
 	cut := life.trace.Len()
 	if i < len(p.cuts) {
 		cut = p.cuts[i].At
 	}
 	begun, answered := life.answers(cut)
+	name := "the workload"
+	if kind == InProbes {
+		name, n = "the recovered store is put to use", min(n, begun)
+	}
+	fmt.Fprintf(b, "  %s, %s:\n", name, plural(n, "operation"))
 	for k, op := range life.ops[:n] {
 		op = shorten(op)
 		switch {
@@ -195,6 +198,26 @@ func brief(text string) string {
 }
 
 var longName = regexp.MustCompile(`[A-Za-z0-9_-]{48,}`)
+
+// visible is a line of a state as a person can read it: what does not print as what it
+// is, and the rest of a long line as its length and checksum.
+func visible(l string) string {
+	const most = 160
+	short := l
+	if r := []rune(l); len(r) > most {
+		short = fmt.Sprintf("%s... (%d characters, checksum %08x)", string(r[:most-40]), len(r), crc32.ChecksumIEEE([]byte(l[1:])))
+	}
+	var b strings.Builder
+	for _, r := range short {
+		if unicode.IsPrint(r) || r == '\t' {
+			b.WriteRune(r)
+			continue
+		}
+		q := strconv.QuoteRune(r)
+		b.WriteString(q[1 : len(q)-1])
+	}
+	return b.String()
+}
 
 // shorten keeps an operation to one line of a screen.
 func shorten(op string) string {

@@ -84,12 +84,23 @@ func (r *Result) Err() error {
 	if r.Verdict == Passed {
 		return nil
 	}
+	return errors.New(r.says(nil))
+}
+
+// says is the verdict, and each finding with what else is to be said of it.
+func (r *Result) says(more []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d findings, %d cuts not explored whole", r.Verdict, len(r.Findings), r.Capped)
-	for _, f := range r.Findings {
-		b.WriteString("\n\n" + f.Report)
+	fmt.Fprintf(&b, "%s: %s", r.Verdict, plural(len(r.Findings), "finding"))
+	if r.Capped > 0 {
+		fmt.Fprintf(&b, ", %s not explored whole", plural(r.Capped, "cut"))
 	}
-	return errors.New(b.String())
+	for i, f := range r.Findings {
+		b.WriteString("\n\n" + strings.TrimRight(f.Report, "\n"))
+		if i < len(more) {
+			b.WriteString("\n" + more[i])
+		}
+	}
+	return b.String()
 }
 
 // Run explores a target: its workload as it is, then with a power cut at each
@@ -101,14 +112,22 @@ func Run(ctx context.Context, t *Target, cfg Config) (*Result, error) {
 	return explore(ctx, t, cfg, t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
 }
 
-// Check is Run for a test: an error says all that is wrong, or that not everything
-// was tried.
+// Check is Run for a test: an error says all that is wrong, and what would mend it,
+// or that not everything was tried.
 func Check(ctx context.Context, t *Target, cfg Config) error {
 	r, err := Run(ctx, t, cfg)
-	if err != nil {
+	if err != nil || r.Verdict == Passed {
 		return err
 	}
-	return r.Err()
+	var mends []string
+	for _, f := range r.Findings {
+		m, err := Suggest(ctx, t, cfg, f)
+		if err != nil {
+			return err
+		}
+		mends = append(mends, "  to mend it: "+m.String())
+	}
+	return errors.New(r.says(mends))
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {

@@ -79,18 +79,9 @@ func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
 		return nil, err
 	}
 	for i, crash := range sc.Crashes {
-		next := sc.Last
-		if i+1 < len(sc.Crashes) {
-			next = sc.Crashes[i+1].In
-		}
-		var sim *faultfs.Sim
 		sim, err := p.crash(crash)
-		switch {
-		case err != nil:
-		case i == 0 && sc.Plan != "" && sc.Strikes == InRecovery:
-			err = p.sufferRecovery(sim)
-		default:
-			err = p.live(next, sim)
+		if err == nil {
+			err = p.goOn(sc, i, sim)
 		}
 		if err != nil {
 			return nil, err
@@ -98,6 +89,18 @@ func (sc *Scenario) play(t *Target, m faultfs.Model) (*play, error) {
 	}
 	p.judge(sc.Last)
 	return p, nil
+}
+
+// goOn is the life on what a scenario's i-th crash has left.
+func (p *play) goOn(sc *Scenario, i int, sim *faultfs.Sim) error {
+	if i == 0 && sc.Plan != "" && sc.Strikes == InRecovery {
+		return p.sufferRecovery(sim)
+	}
+	next := sc.Last
+	if i+1 < len(sc.Crashes) {
+		next = sc.Crashes[i+1].In
+	}
+	return p.live(next, sim)
 }
 
 func (t *Target) beginScenario(m faultfs.Model, sc *Scenario) (*play, error) {
@@ -216,6 +219,9 @@ func (p *play) crash(c Crash) (*faultfs.Sim, error) {
 			return nil, fmt.Errorf("%w: effect %d.%d is not pending at its cut", ErrDiverged, l.At, l.Part)
 		}
 		lost.add(i)
+	}
+	if n := lost.len(); lost.close(cut.Needs).len() > n {
+		return nil, fmt.Errorf("%w: what the crash loses is needed by what it leaves", ErrDiverged)
 	}
 	sim := c.leaves(cut, lost)
 	if sim == nil {

@@ -361,7 +361,7 @@ func (p *play) diff() (head string, lines []string) {
 	}
 	for l := range strings.Lines(unified(f.Want, f.Got)) {
 		if !strings.HasPrefix(l, "---") && !strings.HasPrefix(l, "+++") && !strings.HasPrefix(l, "\\") {
-			lines = append(lines, strings.TrimSuffix(l, "\n"))
+			lines = append(lines, visible(strings.TrimSuffix(l, "\n")))
 		}
 	}
 	return head, lines

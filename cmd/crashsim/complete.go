@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crashsim/crashtest"
 	"crashsim/crashtest/report"
+	"crashsim/crashtest/soak"
 	"crashsim/examples/workerruntime"
 	"crashsim/faultfs"
 )
@@ -30,7 +32,14 @@ func complete(root *cobra.Command) {
 		for _, m := range faultfs.Models() {
 			models = append(models, m.Name+"\t"+m.Doc)
 		}
-		for flag, values := range map[string][]string{"model": models, "format": report.Formats()} {
+		var profiles, searches []string
+		for _, s := range crashtest.Searches() {
+			searches = append(searches, string(s))
+		}
+		for _, p := range soak.Profiles() {
+			profiles = append(profiles, p.Name+"\t"+p.Doc)
+		}
+		for flag, values := range map[string][]string{"model": models, "format": report.Formats(), "profile": profiles, "search": searches} {
 			if c.Flags().Lookup(flag) != nil {
 				_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 			}

@@ -91,7 +91,7 @@ func (o *output) litmus(cmd *cobra.Command, tests []*litmus.Test, models []fault
 		o.litmusTest(r)
 	}
 	if o.json == nil {
-		o.printf("%d tests, %d expectations fail, %d are unknown\n", len(tests), failed, unknown)
+		o.printf("%s, %s that fail, %d unknown\n", plural(len(tests), "test"), plural(failed, "expectation"), unknown)
 	}
 	switch {
 	case failed > 0:

@@ -44,7 +44,7 @@ func TestLitmusAnswers(t *testing.T) {
   the power fails whenever it can
     as at the end
 
-1 tests, 0 expectations fail, 0 are unknown
+1 test, 0 expectations that fail, 0 unknown
 `) {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.err)
 	}

@@ -115,9 +115,35 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.AddCommand(verifyCommand(), repairCommand())
 	root.AddCommand(auditCommand(), faultsCommand(), releaseCommand(), manCommand())
 	root.AddCommand(topics()...)
+	root.SetHelpCommand(helpCommand())
 	complete(root)
 	root.AddCommand(litmusCommand())
 	return root
+}
+
+// helpCommand is cobra's, but for a name that it does not know.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND|TOPIC]",
+		Short:   "tell about a command or a topic",
+		Example: "  crashsim help run",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (list []string, _ cobra.ShellCompDirective) {
+			for _, c := range cmd.Root().Commands() {
+				if len(args) == 0 && !c.Hidden {
+					list = append(list, c.Name()+"\t"+c.Short)
+				}
+			}
+			return list, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("%q is no command and no topic; see: crashsim help", strings.Join(args, " "))
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
 }
 
 // targetOnly lets "crashsim store" be run, and a mistyped command be told as such.

@@ -63,14 +63,7 @@ func (f *runFlags) runModels(cmd *cobra.Command, target *crashtest.Target, out *
 		return &exitError{exitBroken, err}
 	}
 	total := result.Total()
-	record := crashtest.NewRecord(target, f.Config, total)
-	record.Models, record.Settings.Models = result.Table(), nil
-	for _, m := range f.models {
-		record.Settings.Models = append(record.Settings.Models, m.Name)
-	}
-	for i, c := range result.Causes {
-		record.Findings[i].Models = result.Failing(c)
-	}
+	record := result.Record(target, f.Config)
 	out.models(result)
 	return f.tell(cmd, target, out, total, record)
 }

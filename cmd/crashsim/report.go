@@ -55,10 +55,11 @@ read on a phone. Without -o it goes to standard output, as text.`,
 
 func formatOf(format, output string) (string, error) {
 	if format == "" {
-		format = map[string]string{".html": "html", ".htm": "html", ".md": "md"}[strings.ToLower(filepath.Ext(output))]
-	}
-	if format == "" {
-		format = "text"
+		var ok bool
+		ending := strings.ToLower(filepath.Ext(output))
+		if format, ok = map[string]string{".html": "html", ".htm": "html", ".md": "md", ".txt": "text", "": "text"}[ending]; !ok {
+			return "", usage("--output %s: no format goes by %s: give --format %s", output, ending, strings.Join(report.Formats(), ", "))
+		}
 	}
 	if !slices.Contains(report.Formats(), format) {
 		return "", usage("--format %s: give one of %s", format, strings.Join(report.Formats(), ", "))
@@ -75,7 +76,9 @@ func readDoc(path string) (*report.Doc, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.FindingNote = noteOf(path)
+		if note := noteOf(path); note.Kind != "" {
+			f.FindingNote = note
+		}
 		d.Findings = []report.Finding{*f}
 		return d, nil
 	}
@@ -136,6 +139,8 @@ func tellCase(c *crashtest.Case, path string) *report.Finding {
 		f.Why = "It cannot be carried out as it is: " + err.Error() + ". To look for it anew: crashsim shrink " + path
 	case err != nil:
 		f.Why = err.Error()
+	default:
+		f.Models = c.AllowedBy(t)
 	}
 	return f
 }

@@ -235,11 +235,18 @@ func readCase(path string) (*crashtest.Case, *crashtest.Target, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := targetOf(c)
-	if err != nil {
-		return nil, nil, usage("%s: %w; give a case of a target that crashsim list shows", path, err)
+	if err := checkCase(c, path); err != nil {
+		return nil, nil, err
 	}
-	return c, t, nil
+	t, err := targetOf(c)
+	return c, t, err
+}
+
+func checkCase(c *crashtest.Case, path string) error {
+	if _, err := targetOf(c); err != nil {
+		return usage("%s: %w; give a case of a target that crashsim list shows (those of other stores are for crashtest.Regress, in their tests)", path, err)
+	}
+	return nil
 }
 
 func parseCase(path string) (*crashtest.Case, error) {

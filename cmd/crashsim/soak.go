@@ -36,6 +36,7 @@ type soakFlags struct {
 	json      bool
 	http      string
 	verbose   bool
+	foreign   []string // case files that were found, of targets that are not known here
 	publish   publisher
 }
 
@@ -46,10 +47,10 @@ func soakCommand() *cobra.Command {
 		Short: "explore a target for hours, a small workload after another (store, if none is given)",
 		Long: `Soak explores round after round. Each draws its own mix of operations, choices,
 persistence model and depth from the seed and its number, so that it repeats; one in
-eight tries a disk that fails, at each call. The
-regression cases come first, then the corpus of workloads that came by something
-new in an earlier soak, then workloads of the rounds' own. Findings of one cause are
-one finding, whatever the number of rounds that meet it.
+eight tries a disk that fails, at each call. The regression cases come first, then
+the corpus of workloads that came by something new in an earlier soak, then workloads
+of the rounds' own. Findings of one cause are one finding, whatever the number of
+rounds that meet it.
 
 All that is done is in the artifacts folder before it is shown: a soak that was
 killed goes on with --resume, and comes to the same. Shards share out the rounds
@@ -328,11 +329,18 @@ func (f *soakFlags) readCases(t *crashtest.Target) error {
 				continue
 			}
 			path := filepath.Join(dir, e.Name())
-			c, of, err := readCase(path)
+			c, err := parseCase(path)
 			if err != nil {
 				return err
 			}
-			if of.Name == t.Name {
+			if _, err := targetNamed(c.Target); err != nil && f.cases == nil {
+				f.foreign = append(f.foreign, filepath.ToSlash(path)) // of a store that another program has under test
+				continue
+			}
+			if err := checkCase(c, path); err != nil {
+				return err
+			}
+			if c.Target == t.Name {
 				f.Cases = append(f.Cases, soak.NamedCase{Name: filepath.ToSlash(path), Case: c})
 			}
 		}

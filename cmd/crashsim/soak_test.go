@@ -389,9 +389,13 @@ func TestSoakTakesCorpusAndCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, "deep/testdata/cases/old.case", readFile(t, "first/seedstore-9-01.case"))
+	// One of a store that another program has under test is told, and left out.
+	writeFile(t, "deep/testdata/cases/other.case", strings.Replace(soundCase, "target: seedstore", "target: other", 1))
+	refused(t, []string{"soak", "seedstore", "--rounds", "1", "--cases", "deep/testdata/cases"}, "other.case", "unknown target", "crashtest.Regress")
 	a := crashsim(t, "soak", "seedstore", "--profile", "ci", "--rounds", "2", "--corpus", "kept", "--artifacts", "second", "--verbose")
 	if a.code != exitFailed || !strings.Contains(a.out, "first 1 regression case, then a corpus of "+plural(len(kept), "workload")) ||
-		!strings.Contains(a.out, "\nround 0, case deep/testdata/cases/old.case: ") || !strings.Contains(a.out, "\nround 1, corpus ") {
+		!strings.Contains(a.out, "\nround 0, case deep/testdata/cases/old.case: ") || !strings.Contains(a.out, "\nround 1, corpus ") ||
+		!strings.Contains(a.out, "left out: deep/testdata/cases/other.case, a case of a target") {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.err)
 	}
 	if !slices.Contains(caseFolders(), filepath.FromSlash("deep/testdata/cases")) {

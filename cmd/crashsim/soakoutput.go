@@ -58,12 +58,13 @@ func (o *soakOutput) start(t *crashtest.Target, page string) {
 			KeepGoing bool     `json:"keep_going"`
 			Memory    int64    `json:"memory_bytes"`
 			Cases     int      `json:"cases"`
+			Foreign   []string `json:"foreign_cases,omitempty"`
 			Corpus    int      `json:"corpus"`
 			Resumed   int      `json:"resumed_rounds"`
 			Artifacts string   `json:"artifacts"`
 			Page      string   `json:"page,omitempty"`
 		}{"start", h.Build, t.Name, h.Seed, h.Profile, h.Models, f.Rounds, f.Duration.Seconds(), f.Shard + 1, f.Shards, f.Workers,
-			h.MaxStates, h.Faults, h.KeepGoing, f.Memory, len(h.Cases), len(h.Corpus), o.soak.Resumed(), f.artifacts, page})
+			h.MaxStates, h.Faults, h.KeepGoing, f.Memory, len(h.Cases), f.foreign, len(h.Corpus), o.soak.Resumed(), f.artifacts, page})
 		return
 	}
 	o.printf("crashsim %s\n", h.Build)
@@ -71,6 +72,9 @@ func (o *soakOutput) start(t *crashtest.Target, page string) {
 	o.printf("soak %s, seed %d, profile %s, shard %d/%d, workers %d, memory %s, max-states %d, faults in %s, model %s, artifacts %s\n",
 		f.ends(), h.Seed, h.Profile, f.Shard+1, f.Shards, f.Workers, inBytes(f.Memory), h.MaxStates, h.FaultShare(), strings.Join(h.Models, ","), f.artifacts)
 	o.printf("first %s, then a corpus of %s\n", plural(len(h.Cases), "regression case"), plural(len(h.Corpus), "workload"))
+	for _, path := range f.foreign {
+		o.printf("left out: %s, a case of a target that this crashsim does not know\n", path)
+	}
 	if n := o.soak.Resumed(); n > 0 {
 		o.printf("goes on after %s\n", plural(n, "round"))
 	}

@@ -81,8 +81,10 @@ repository. crashsim replay carries it out, without a search.
     strikes: workload                     faults has the form; and when they strike
     op: event r1 runtime_started - 120    the workload, a line for each operation
     crash: workload at 14                 a crash: in workload, recovery or probes,
-                                          after so many operations of the trace;
-                                          "at end"; "kill" if only the process ends
+                                          after so many entries of the trace: what was
+                                          asked of the disk, and each operation's
+                                          beginning and answer; "at end"; "kill" if
+                                          only the process ends
     lost: 12.0                            what it took: operation and part, counted
                                           from 0
     last: recovery                        where the failure shows

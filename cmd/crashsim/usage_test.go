@@ -204,3 +204,14 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownHelpAndFormats(t *testing.T) {
+	inEmptyFolder(t)
+	refused(t, []string{"help", "nosuch"}, `"nosuch" is no command and no topic`, "see: crashsim help")
+	refused(t, []string{"help", "run", "more"}, `"run more"`)
+	writeFile(t, "ok.case", soundCase)
+	refused(t, []string{"report", "ok.case", "-o", "x.pdf"}, "x.pdf", ".pdf", "--format html, md, text")
+	if a := crashsim(t, "help", "models"); a.code != exitPassed || !strings.Contains(a.out, "posix") {
+		t.Errorf("exit %d\n%s%s", a.code, a.out, a.err)
+	}
+}

@@ -110,7 +110,7 @@ func writeHTML(w io.Writer, d *Doc) error {
 func newPageFinding(f *Finding, alone bool) *pageFinding {
 	p := &pageFinding{
 		Finding: f, Title: f.Title(), Repeat: f.Repeat(), Changed: f.Changed(), Alone: alone,
-		ModelsText: strings.Join(f.AllowedBy(), ", "), Report: f.Case.Report,
+		ModelsText: f.AllowedBy(), Report: f.Case.Report,
 	}
 	if f.Seen > 0 {
 		p.SeenText = times(f.Seen)

@@ -5,9 +5,11 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"crashsim/crashtest"
+	"crashsim/faultfs"
 )
 
 // Doc is what is shown.
@@ -27,14 +29,22 @@ type Finding struct {
 	crashtest.FindingNote // Number 0 where no record knows of it
 	// File is where the case is, as the command that repeats it names it.
 	File string
-	Case *crashtest.Case
+	// Command repeats the finding; "" is crashsim replay, which knows no store that is
+	// under test in another program.
+	Command string
+	Case    *crashtest.Case
 	// Story is the case carried out, nil where that cannot be done; Why says why.
 	Story *crashtest.Story
 	Why   string
 }
 
 // Repeat is the command that repeats the finding.
-func (f *Finding) Repeat() string { return "crashsim replay " + quoteArg(f.File) }
+func (f *Finding) Repeat() string {
+	if f.Command != "" {
+		return f.Command
+	}
+	return "crashsim replay " + quoteArg(f.File)
+}
 
 // quoteArg quotes a file's name for a shell where it needs that.
 func quoteArg(s string) string {
@@ -58,12 +68,16 @@ func (f *Finding) Title() string {
 	return strings.ToUpper(string(f.Case.Kind[:1])) + string(f.Case.Kind[1:]) + "."
 }
 
-// AllowedBy names the models under which the finding can happen.
-func (f *Finding) AllowedBy() []string {
-	if len(f.Models) > 0 {
-		return f.Models
+// AllowedBy names the models that allow the finding, as far as is known.
+func (f *Finding) AllowedBy() string {
+	switch list := f.Models; {
+	case len(list) == 0:
+		return f.Case.Model
+	case len(list) >= len(faultfs.Models()):
+		return "every model"
+	default:
+		return strings.Join(list, ", ")
 	}
-	return f.Case.AllowedBy()
 }
 
 // Changed tells whether something else happens by now than the case says.
@@ -105,6 +119,9 @@ func figures(r *crashtest.Record) []figure {
 		{"states", thousands(c.States)}, {"unique", thousands(c.Unique)}, {"recoveries", thousands(c.Recoveries)},
 		{"capped", thousands(c.Capped)}, {"seconds", fmt.Sprintf("%.1f", r.Seconds)},
 	}
+	if r.Seconds == 0 { // nobody has looked at the clock
+		list = list[:len(list)-1]
+	}
 	if c.Rounds == 0 {
 		list = list[1:]
 	}
@@ -118,6 +135,9 @@ func settings(r *crashtest.Record) []figure {
 		{"max-states", fmt.Sprint(s.MaxStates)}, {"depth", fmt.Sprint(s.Depth)}, {"keep-going", fmt.Sprint(s.KeepGoing)},
 		{"workers", fmt.Sprint(s.Workers)},
 	}
+	if s.Ops == 0 { // a soak: each round has its own
+		list = slices.DeleteFunc(list, func(f figure) bool { return f.Name == "ops" || f.Name == "depth" })
+	}
 	for _, name := range sortedKeys(s.More) {
 		list = append(list, figure{name, s.More[name]})
 	}
@@ -126,10 +146,14 @@ func settings(r *crashtest.Record) []figure {
 
 func environment(r *crashtest.Record) []figure {
 	e := r.Environment
-	return []figure{
-		{"crashsim", r.Crashsim}, {"command", r.Command}, {"began", r.Began.Format("2006-01-02 15:04:05 MST")},
-		{"go", e.Go}, {"system", e.OS + "/" + e.Arch}, {"CPUs", fmt.Sprint(e.CPUs)},
+	list := []figure{{"command", r.Command}, {"go", e.Go}, {"system", e.OS + "/" + e.Arch}, {"CPUs", fmt.Sprint(e.CPUs)}}
+	if !r.Began.IsZero() {
+		list = slices.Insert(list, 1, figure{"began", r.Began.Format("2006-01-02 15:04:05 MST")})
 	}
+	if r.Crashsim != "" {
+		list = slices.Insert(list, 0, figure{"crashsim", r.Crashsim})
+	}
+	return list
 }
 
 // section is one of the record's tables.

@@ -121,6 +121,14 @@ func TestRepeatQuotesTheFile(t *testing.T) {
 	}
 }
 
+// Of a store that the command does not know, what repeats a finding is its tests.
+func TestRepeatByATest(t *testing.T) {
+	f := report.Finding{File: "testdata/cases/mine.case", Command: "go test -run TestCases"}
+	if got := f.Repeat(); got != f.Command {
+		t.Error(got)
+	}
+}
+
 // What a store or a file says cannot become markup.
 func TestNothingIsMarkup(t *testing.T) {
 	const evil = "<script>alert(1)</script> </details> [x](y) `z` | *b* @someone\n# title"

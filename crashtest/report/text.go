@@ -47,7 +47,7 @@ func (w *writer) run(d *Doc) {
 		var rows [][]string
 		for i := range d.Findings {
 			f := &d.Findings[i]
-			rows = append(rows, []string{number(f), f.Title(), thousands(f.Seen), strings.Join(f.AllowedBy(), ", "), f.File})
+			rows = append(rows, []string{number(f), f.Title(), thousands(f.Seen), f.AllowedBy(), f.File})
 		}
 		w.put(w.table([]string{"", "what", "seen", "models", "case"}, rows))
 	}
@@ -140,7 +140,7 @@ func (w *writer) finding(d *Doc, f *Finding) {
 		w.put(w.para(f.Barrier))
 	}
 	w.bytes(s)
-	w.put(w.para(fmt.Sprintf("Allowed by: %s. Seed %d, depth %d. crashsim %s", strings.Join(f.AllowedBy(), ", "), f.Case.Seed, f.Case.Depth, d.Version)))
+	w.put(w.para(fmt.Sprintf("Allowed by: %s. Seed %d, depth %d. crashsim %s", f.AllowedBy(), f.Case.Seed, f.Case.Depth, d.Version)))
 }
 
 func (w *writer) failure(s *crashtest.Story) {

@@ -70,7 +70,7 @@ func record(t *crashtest.Target, h *Header, totals *Totals) *crashtest.Record {
 	}
 	for _, f := range totals.Findings {
 		r.Findings = append(r.Findings, crashtest.FindingNote{
-			Number: f.Number, Kind: f.Case.Kind, Sentence: f.sentence(t), Seen: f.Seen, Case: CaseFile(h, f), Models: f.Case.AllowedBy(),
+			Number: f.Number, Kind: f.Case.Kind, Sentence: f.sentence(t), Seen: f.Seen, Case: CaseFile(h, f), Models: f.Case.AllowedBy(t),
 		})
 	}
 	return r
