@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ type explorer struct {
 	target    *Target
 	model     faultfs.Model
 	maxStates int // at one cut
+	whole     int // of these, that are tried one by one; 0: all
 	search    Search
 	seed      uint64
 	in        *interner
@@ -39,7 +41,7 @@ type explorer struct {
 }
 
 func newExplorer(t *Target, cfg *Config, in *interner) *explorer {
-	e := &explorer{target: t, model: cfg.Model, maxStates: cfg.MaxStates, search: cfg.Search, seed: cfg.Seed, in: in}
+	e := &explorer{target: t, model: cfg.Model, maxStates: cfg.MaxStates, whole: cfg.Whole, search: cfg.Search, seed: cfg.Seed, in: in}
 	if e.search == SearchAuto {
 		e.large = &explorer{target: t, model: cfg.Model, search: SearchLazy, classes: true, maxStates: cfg.MaxStates, seed: cfg.Seed, in: in}
 	}
@@ -272,7 +274,7 @@ func (e *explorer) lazyFor(cut *faultfs.Cut) *explorer {
 	switch {
 	case e.search == SearchLazy:
 		return e
-	case e.large != nil && more(cut.Needs, e.maxStates):
+	case e.large != nil && more(cut.Needs, min(e.maxStates, cmp.Or(e.whole, e.maxStates))):
 		return e.large
 	}
 	return nil
@@ -302,7 +304,7 @@ func (e *explorer) anew(counted *tally) *explorer {
 	if e == nil {
 		return nil
 	}
-	n := &explorer{target: e.target, model: e.model, maxStates: e.maxStates, search: e.search, seed: e.seed, in: e.in,
+	n := &explorer{target: e.target, model: e.model, maxStates: e.maxStates, whole: e.whole, search: e.search, seed: e.seed, in: e.in,
 		reference: e.reference, calm: e.calm, large: e.large.anew(counted), classes: e.classes, counted: counted}
 	n.diverged.Store(e.diverged.Load())
 	n.twice.Store(e.twice.Load())

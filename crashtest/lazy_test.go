@@ -377,3 +377,20 @@ func TestLazyRunComesBackToTheSameDisk(t *testing.T) {
 		t.Errorf("%s, %d states, %d recoveries: of 4,096 disks, 16 make a difference", r.Verdict, r.States, r.Recoveries)
 	}
 }
+
+// Cuts that leave more disks than are to be tried one by one are gone through lazily,
+// which finds the same.
+func TestWhole(t *testing.T) {
+	var all, some *Result
+	for whole, r := range map[int]**Result{0: &all, 1: &some} {
+		cfg := Defaults()
+		cfg.Ops, cfg.Whole, cfg.Depth, cfg.KeepGoing = 8, whole, 1, true
+		var err error
+		if *r, err = Run(t.Context(), wanderTarget(3), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if some.Unique >= all.Unique || some.Capped != all.Capped || some.Verdict != all.Verdict {
+		t.Errorf("%s, %d disks, %d capped; of all %s, %d, %d", some.Verdict, some.Unique, some.Capped, all.Verdict, all.Unique, all.Capped)
+	}
+}

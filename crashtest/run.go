@@ -21,7 +21,10 @@ type Config struct {
 	Workers   int // disks that are recovered from at once
 	MaxStates int // disks tried at one cut; where it leaves more see Search
 	Search    Search
-	Depth     int // crashes inside recovery, one in another
+	// Whole is how many disks a cut may leave for SearchAuto to try all of them; more
+	// are gone through lazily. 0: MaxStates.
+	Whole int
+	Depth int // crashes inside recovery, one in another
 	// KeepGoing explores as much of a store that is known to fail. Else each cut
 	// is tried with few disks, and there are no crashes in recovery and no kills.
 	KeepGoing bool

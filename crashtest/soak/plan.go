@@ -78,6 +78,7 @@ func (r *round) config(progress func(crashtest.Progress)) crashtest.Config {
 	cfg := crashtest.Defaults()
 	cfg.Model, cfg.Seed, cfg.Ops, cfg.Depth = r.mix.Model, r.seed, len(r.ops), r.mix.Depth
 	cfg.Search, cfg.Workers, cfg.MaxStates, cfg.KeepGoing, cfg.Progress = r.mix.Search, 1, r.plan.maxStates, r.plan.keepGoing, progress
+	cfg.Whole = r.plan.profile.tried
 	return cfg
 }
 
