@@ -71,7 +71,7 @@ func formatOf(format, output string) (string, error) {
 func readDoc(path string) (*report.Doc, error) {
 	d := &report.Doc{Version: version()}
 	info, err := os.Stat(path)
-	if err == nil && !info.IsDir() && filepath.Base(path) != recordFile {
+	if err == nil && !info.IsDir() && filepath.Ext(path) != filepath.Ext(recordFile) {
 		f, err := readFinding(path)
 		if err != nil {
 			return nil, err

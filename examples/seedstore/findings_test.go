@@ -21,8 +21,8 @@ var update = flag.Bool("update", false, "write FINDINGS.md anew")
 
 const findingsHead = `# What crashsim finds in this store
 
-Each of these is a way in which the design as first written loses data, or cannot be opened or used any more. They are as
-` + "`crashsim run seedstore`" + ` prints them; the test beside this file fails when one is no longer found. To write it anew:
+Each of these is a way in which the design as first written loses data, or cannot be opened or used any more. These are the
+reports of ` + "`crashsim run seedstore`" + `; the test beside this file fails when one is no longer found. To write it anew:
 ` + "`go test ./examples/seedstore -update`" + `.
 `
 
