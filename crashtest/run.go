@@ -276,6 +276,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 		}
 		r.judge(workload, explored)
 		r.fails = r.fails || len(r.suspects) > 0
+		clear(some) // with them would be all that came of them
 		done += begun
 		if r.explorer.held() > cmp.Or(r.cfg.held, tooMany) {
 			r.tally.add(r.explorer)
