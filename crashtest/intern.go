@@ -26,10 +26,30 @@ func newInterner() *interner {
 	return &interner{lines: map[string]uint32{}, ids: map[string]stateID{}, texts: []string{noState: ""}}
 }
 
+// newShortInterner is for one scenario, which has few states: it keeps them as they
+// are, which costs less to do.
+func newShortInterner() *interner {
+	return &interner{ids: map[string]stateID{}, texts: []string{noState: ""}}
+}
+
 func (in *interner) id(text string) stateID {
-	numbers := make([]byte, 0, 4*(1+strings.Count(text, "\n")))
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.lines != nil {
+		text = in.numbers(text)
+	}
+	id, ok := in.ids[text]
+	if !ok {
+		id = stateID(len(in.texts))
+		in.texts = append(in.texts, text)
+		in.ids[text] = id
+	}
+	return id
+}
+
+// numbers gives those of a text's lines.
+func (in *interner) numbers(text string) string {
+	numbers := make([]byte, 0, 4*(1+strings.Count(text, "\n")))
 	for line := range strings.Lines(text) {
 		n, ok := in.lines[line]
 		if !ok {
@@ -40,18 +60,15 @@ func (in *interner) id(text string) stateID {
 		}
 		numbers = binary.NativeEndian.AppendUint32(numbers, n)
 	}
-	id, ok := in.ids[string(numbers)]
-	if !ok {
-		id = stateID(len(in.texts))
-		in.texts = append(in.texts, string(numbers))
-		in.ids[in.texts[id]] = id
-	}
-	return id
+	return string(numbers)
 }
 
 func (in *interner) text(id stateID) string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.lines == nil {
+		return in.texts[id]
+	}
 	var b strings.Builder
 	for numbers := in.texts[id]; numbers != ""; numbers = numbers[4:] {
 		b.WriteString(in.line[binary.NativeEndian.Uint32([]byte(numbers[:4]))])

@@ -8,7 +8,11 @@ import (
 // Each text has one number and comes back as it was; texts of the same lines in
 // another order, or that end otherwise, are others.
 func TestInterner(t *testing.T) {
-	in := newInterner()
+	t.Run("lines", func(t *testing.T) { internTexts(t, newInterner()) })
+	t.Run("short", func(t *testing.T) { internTexts(t, newShortInterner()) })
+}
+
+func internTexts(t *testing.T, in *interner) {
 	ids := map[stateID]string{noState: "none"}
 	for _, text := range []string{"", "\n", "a", "a\n", "a\nb", "b\na", "a\nb\n", "b\na\n", "a\n\nb", "a\na\n", strings.Repeat("x\n", 300)} {
 		id := in.id(text)

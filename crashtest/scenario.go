@@ -138,7 +138,7 @@ func (p *play) sufferRecovery(sim *faultfs.Sim) error {
 
 // begin carries out a workload.
 func (t *Target) begin(m faultfs.Model, ops []string, compare bool) *play {
-	p := &play{target: t, model: m, in: newInterner()}
+	p := &play{target: t, model: m, in: newShortInterner()}
 	p.lives = append(p.lives, t.apply(faultfs.NewSim(), t.Model(), ops, compare, p.in))
 	return p
 }

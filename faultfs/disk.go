@@ -169,6 +169,10 @@ func compareEntry(e entry, name string) int { return strings.Compare(e.name, nam
 
 // find gives the run where a name is or belongs, and its place in the run.
 func (e *entries) find(name string) (run, at int, ok bool) {
+	if len(e.runs) == 1 { // as in most folders
+		at, ok = slices.BinarySearchFunc(e.runs[0].list, name, compareEntry)
+		return 0, at, ok
+	}
 	run, ok = slices.BinarySearchFunc(e.runs, name, func(r *entryRun, name string) int {
 		return strings.Compare(r.list[0].name, name)
 	})

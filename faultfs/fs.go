@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // FS is what a store needs of a disk. Names are slash paths under a root, as
@@ -121,7 +122,26 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	return nil, err
 }
 
-func validName(name string) bool { return fs.ValidPath(name) && !strings.Contains(name, "\x00") }
+// validName is [fs.ValidPath], and no zero byte, by whole parts: it is asked for each
+// call of a disk.
+func validName(name string) bool {
+	if name == "." {
+		return true
+	}
+	if !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
+		return false
+	}
+	for {
+		part, rest, more := strings.Cut(name, "/")
+		if part == "" || part == "." || part == ".." {
+			return false
+		}
+		if !more {
+			return true
+		}
+		name = rest
+	}
+}
 
 func pathError(op, name string, errno syscall.Errno) error {
 	return &fs.PathError{Op: op, Path: name, Err: errno}

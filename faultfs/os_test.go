@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -95,5 +96,25 @@ func TestOSNeedsAFolder(t *testing.T) {
 	}
 	if _, err := OpenOS(name); err == nil {
 		t.Error("a file is opened as a root")
+	}
+}
+
+// A simulated disk takes the names that package fs does, but for a zero byte.
+func TestNamesOfASim(t *testing.T) {
+	sim := NewSim()
+	names := []string{"", ".", "..", "/", "a", "a/", "/a", "a//b", "a/./b", "a/../b", "./a", "a/.", "...", ".a", "a.", "a/..b", "\x00", "a\x00b", "a/\xff", "é/日本"}
+	const letters = "a./\x00\xffé"
+	for n := range 1 << 12 {
+		var b []byte
+		for ; n > 0; n /= len(letters) {
+			b = append(b, letters[n%len(letters)])
+		}
+		names = append(names, string(b))
+	}
+	for _, name := range names {
+		want := fs.ValidPath(name) && !strings.Contains(name, "\x00")
+		if _, err := sim.Stat(name); errors.Is(err, syscall.EINVAL) == want {
+			t.Errorf("%q: %v, and is valid: %t", name, err, want)
+		}
 	}
 }
