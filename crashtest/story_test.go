@@ -61,6 +61,9 @@ func TestStoriesOfAllModels(t *testing.T) {
 				if allowed[0] != m.Name {
 					t.Errorf("%s: allowed by %q", m.Name, allowed)
 				}
+				if m.Name != faultfs.POSIX.Name { // which allows most
+					continue
+				}
 				for _, name := range allowed { // carried out there, it fails
 					again, _ := faultfs.ModelNamed(name)
 					cfg.Model = again

@@ -152,7 +152,7 @@ func (o *output) faults(r *crashtest.FaultResult, record *crashtest.Record, took
 		return
 	}
 	o.table(record.Faults)
-	o.printf("%s: %d findings\n", strings.ToUpper(string(r.Verdict)), len(r.Findings))
+	o.printf("%s: %s\n", strings.ToUpper(string(r.Verdict)), plural(len(r.Findings), "finding"))
 	o.printf("%d operations, %s calls; %s single faults, %s in %d recoveries, %s of %s pairs; %s found nothing to strike\n", len(r.Workload),
 		thousands(r.Calls), thousands(r.Singles), thousands(r.InRecovery), r.Starts, thousands(r.Pairs), thousands(r.AllPairs), thousands(r.Idle))
 	o.printf("%s crashes after a fault, %s states, %s unique, %s recoveries, %d capped, %.1f s\n",

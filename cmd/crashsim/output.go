@@ -146,7 +146,7 @@ func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce stri
 		}{"summary", string(r.Verdict), r.CrashPoints, r.States, r.Unique, r.Recoveries, r.Capped, len(r.Findings), r.Interrupted, took.Seconds()})
 		return
 	}
-	o.printf("%s: %d findings\n", strings.ToUpper(string(r.Verdict)), len(r.Findings))
+	o.printf("%s: %s\n", strings.ToUpper(string(r.Verdict)), plural(len(r.Findings), "finding"))
 	o.printf("%d operations, %s crash points, %s states, %s unique, %s recoveries, %d capped, %.1f s\n", len(r.Workload),
 		thousands(r.CrashPoints), thousands(r.States), thousands(r.Unique), thousands(r.Recoveries), r.Capped, took.Seconds())
 	if r.Capped > 0 {
