@@ -8,7 +8,7 @@ import (
 )
 
 // usualMemory is what a soak has where its rounds take no more than half of it.
-const usualMemory = 128 << 20
+const usualMemory = 256 << 20
 
 // holdMemory keeps the process as large as it is, though rounds differ: the
 // collector works when all of usualMemory is used, and where rounds take more than
