@@ -27,7 +27,7 @@ type Profile struct {
 // Profiles lists the profiles, the quickest first.
 func Profiles() []Profile {
 	return []Profile{
-		{Name: "ci", Doc: "rounds of up to 12 operations, for a soak of minutes", minOps: 2, maxOps: 12, maxDepth: 2, maxFaultOps: 4, pairs: 10, starts: 1, tried: 1 << 10},
+		{Name: "ci", Doc: "rounds of up to 12 operations, for a soak of minutes", minOps: 2, maxOps: 12, maxDepth: 2, maxFaultOps: 2, pairs: 5, starts: 1, tried: 1 << 10},
 		{Name: "swarm", Doc: "rounds of up to 24 operations, each with its own mix", minOps: 2, maxOps: 24, maxDepth: 2, maxFaultOps: 8, pairs: 30, starts: 1, tried: 1 << 11},
 		{Name: "exhaustive", Doc: "long rounds with all kinds of operations, and crashes deep inside recovery", minOps: 40, maxOps: 120, minDepth: 2, maxDepth: 3, maxFaultOps: 40, pairs: 300, starts: 4, whole: true},
 	}
