@@ -281,3 +281,27 @@ func (m shoutingModel) State() string {
 }
 
 func (m shoutingModel) Clone() crashtest.Model { return shoutingModel{m.Model.Clone(), m.line} }
+
+// A case whose crash takes what it leaves would need is one of no disk.
+func TestCaseOfNoDisk(t *testing.T) {
+	cfg := crashtest.Defaults()
+	cfg.Ops = 6
+	r, err := crashtest.Run(t.Context(), toyTarget(flaws{noSync: true}), cfg)
+	if err != nil || len(r.Findings) == 0 {
+		t.Fatal(err)
+	}
+	refused := 0
+	for at := range 12 {
+		for part := range 4 {
+			c := *r.Findings[0].Case
+			c.Scenario.Crashes = slices.Clone(c.Scenario.Crashes)
+			c.Scenario.Crashes[0].Lost = []crashtest.LostEffect{{At: at, Part: part}}
+			if _, _, err := c.Replay(toyTarget(flaws{noSync: true})); errors.Is(err, crashtest.ErrDiverged) && strings.Contains(err.Error(), "is needed by what it leaves") {
+				refused++
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("none is refused")
+	}
+}

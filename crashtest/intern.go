@@ -16,10 +16,10 @@ const noState stateID = 0
 // that memory grows with what is written and not with its square.
 type interner struct {
 	mu    sync.Mutex
-	lines map[string]uint32
+	lines map[string]uint32 // nil in a short one
 	line  []string // by number
 	ids   map[string]stateID
-	texts []string // by id: the numbers of the lines, four bytes each
+	texts []string // by id: the numbers of the lines, four bytes each; in a short one the text
 }
 
 func newInterner() *interner {

@@ -235,18 +235,17 @@ func readCase(path string) (*crashtest.Case, *crashtest.Target, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkCase(c, path); err != nil {
-		return nil, nil, err
-	}
-	t, err := targetOf(c)
+	t, err := targetFor(c, path)
 	return c, t, err
 }
 
-func checkCase(c *crashtest.Case, path string) error {
-	if _, err := targetOf(c); err != nil {
-		return usage("%s: %w; give a case of a target that crashsim list shows (those of other stores are for crashtest.Regress, in their tests)", path, err)
+// targetFor is targetOf for a case in a file.
+func targetFor(c *crashtest.Case, path string) (*crashtest.Target, error) {
+	t, err := targetOf(c)
+	if err != nil {
+		return nil, usage("%s: %w; give a case of a target that crashsim list shows (those of other stores are for crashtest.Regress, in their tests)", path, err)
 	}
-	return nil
+	return t, nil
 }
 
 func parseCase(path string) (*crashtest.Case, error) {

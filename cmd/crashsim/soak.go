@@ -337,7 +337,7 @@ func (f *soakFlags) readCases(t *crashtest.Target) error {
 				f.foreign = append(f.foreign, filepath.ToSlash(path)) // of a store that another program has under test
 				continue
 			}
-			if err := checkCase(c, path); err != nil {
+			if _, err := targetFor(c, path); err != nil {
 				return err
 			}
 			if c.Target == t.Name {

@@ -70,14 +70,15 @@ func (f *Finding) Title() string {
 
 // AllowedBy names the models that allow the finding, as far as is known.
 func (f *Finding) AllowedBy() string {
-	switch list := f.Models; {
-	case len(list) == 0:
+	if len(f.Models) == 0 {
 		return f.Case.Model
-	case len(list) >= len(faultfs.Models()):
-		return "every model"
-	default:
-		return strings.Join(list, ", ")
 	}
+	for _, m := range faultfs.Models() {
+		if !slices.Contains(f.Models, m.Name) {
+			return strings.Join(f.Models, ", ")
+		}
+	}
+	return "every model"
 }
 
 // Changed tells whether something else happens by now than the case says.

@@ -18,7 +18,7 @@ type Profile struct {
 
 	minOps, maxOps     int
 	minDepth, maxDepth int
-	maxFaultOps        int  // with a fault at each call: that many times a round without
+	maxFaultOps        int  // of a round of faults, which tries as many lives as the disk is called, times the faults
 	pairs, starts      int  // see [crashtest.FaultConfig]
 	tried              int  // one by one at a cut, see [crashtest.Config.Whole]; 0: all
 	whole              bool // nothing is left out or leant on
