@@ -17,7 +17,7 @@ const noState stateID = 0
 type interner struct {
 	mu    sync.Mutex
 	lines map[string]uint32 // nil in a short one
-	line  []string // by number
+	line  []string          // by number
 	ids   map[string]stateID
 	texts []string // by id: the numbers of the lines, four bytes each; in a short one the text
 }
