@@ -26,6 +26,7 @@ type explorer struct {
 	calm      bool              // no crashes in probes
 	visits    table[visit]
 	cuts      table[aftermath]
+	kills     table[visit] // in recoveries, by cut
 	tasks     pool
 	known     lists
 	diverged  atomic.Bool            // the target did not do the same twice

@@ -23,7 +23,7 @@ type Result struct {
 	CrashPoints int // cuts of the power, and kills
 	States      int // disks that were made, equal ones counted each time
 	Unique      int // different disks
-	Recoveries  int // one from each different disk, one from each kill
+	Recoveries  int // one from each different disk, one from each different kill
 	Capped      int // cuts that left more disks than were tried
 	Findings    []*Finding
 	Coverage    Coverage

@@ -125,7 +125,7 @@ type runner struct {
 	used      map[wayTo]bool
 	ways      map[uint64]bool // of recoveries that were killed
 	fails     bool            // it is known already
-	killed    int
+	killed    int             // of the workload
 	covered   *coverage
 	sometimes *sometimes
 	result    *Result
@@ -376,14 +376,14 @@ func (j *job) image(lost lossSet) *faultfs.Sim {
 func (r *runner) count() {
 	res := r.result
 	r.tally.add(r.explorer)
-	res.Unique, res.States, res.Capped = len(r.tally.disks), r.killed, 0
+	res.Unique, res.States, res.Capped = len(r.tally.disks), r.killed+len(r.tally.kills), 0
 	for _, c := range r.tally.cuts {
 		res.States += c.made
 		if c.capped {
 			res.Capped++
 		}
 	}
-	res.Recoveries = res.Unique + r.killed
+	res.Recoveries = res.Unique + r.killed + len(r.tally.kills)
 }
 
 func (r *runner) verdict() Verdict {

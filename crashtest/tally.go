@@ -6,9 +6,11 @@ import "crashsim/faultfs"
 // 100 MiB.
 const tooMany = 1 << 17
 
-// A tally is what explorers have gone through: equal disks, and equal cuts, once.
+// A tally is what explorers have gone through: equal disks, equal cuts, and equal
+// kills in a recovery, once.
 type tally struct {
 	disks map[faultfs.Key]struct{}
+	kills map[faultfs.Key]struct{}
 	cuts  map[faultfs.Key]tallied
 }
 
@@ -21,13 +23,16 @@ type tallied struct {
 // add counts what an explorer has seen. None of its workers is at work.
 func (t *tally) add(e *explorer) {
 	if t.disks == nil {
-		t.disks, t.cuts = map[faultfs.Key]struct{}{}, map[faultfs.Key]tallied{}
+		t.disks, t.kills, t.cuts = map[faultfs.Key]struct{}{}, map[faultfs.Key]struct{}{}, map[faultfs.Key]tallied{}
 	}
 	for ; e != nil; e = e.large {
 		for k, v := range e.visits.all {
 			if v.level > unseen {
 				t.disks[k] = struct{}{}
 			}
+		}
+		for k := range e.kills.all {
+			t.kills[k] = struct{}{}
 		}
 		for k, a := range e.cuts.all {
 			c := t.cuts[k]

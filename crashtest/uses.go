@@ -36,9 +36,7 @@ func (r *runner) killsOf(j *job, l left) iter.Seq[*recoveryKill] {
 	r.ways[l.visit.way] = true
 	return r.explorer.recoveryKills(j, l, func(way uint64) bool {
 		seen := r.ways[way]
-		if r.ways[way] = true; !seen {
-			r.killed++
-		}
+		r.ways[way] = true
 		return !seen
 	})
 }
@@ -65,7 +63,7 @@ type recoveryKill struct {
 	cut      *faultfs.Cut
 	crash    Crash
 	allowed  []stateID
-	visit    visit
+	visit    *visit // equal cuts share it
 }
 
 // recoveryKills gives the kills of the recovery from a disk whose way wanted says
@@ -77,7 +75,7 @@ func (e *explorer) recoveryKills(j *job, l left, wanted func(way uint64) bool) i
 			if !wanted(wayTill(s.trace, cut.At)) {
 				continue
 			}
-			k := &recoveryKill{explorer: e, cut: cut, allowed: j.allowed, crash: Crash{In: InRecovery, Kill: true, At: cut.At, last: s.lastSite(cut.At)}}
+			k := &recoveryKill{explorer: e, cut: cut, allowed: j.allowed, visit: e.kill(cut), crash: Crash{In: InRecovery, Kill: true, At: cut.At, last: s.lastSite(cut.At)}}
 			if cut.At >= s.shownPos {
 				k.allowed = []stateID{s.shown}
 			}
@@ -88,15 +86,21 @@ func (e *explorer) recoveryKills(j *job, l left, wanted func(way uint64) bool) i
 	}
 }
 
+// kill gives the visit of what a kill leaves.
+func (e *explorer) kill(cut *faultfs.Cut) *visit {
+	v, _ := e.kills.get(cut.KillKey())
+	return v
+}
+
 func (k *recoveryKill) explore() {
-	k.explorer.explore(&k.visit, k.cut.Kill, recovered, false)
-	k.explorer.probe(&k.visit, k.cut.Kill())
+	k.explorer.explore(k.visit, k.cut.Kill, recovered, false)
+	k.explorer.probe(k.visit, k.cut.Kill())
 }
 
 func (k *recoveryKill) judge(o *oracle) *verdict {
-	found := o.judge(&k.visit, k.allowed, recovered)
+	found := o.judge(k.visit, k.allowed, recovered)
 	if found == nil {
-		found = o.inUse(&k.visit, k.allowed)
+		found = o.inUse(k.visit, k.allowed)
 	}
 	return found.behind(k.crash)
 }

@@ -177,6 +177,17 @@ func (c *Cut) Key() Key {
 	return k
 }
 
+// KillKey stands for the disk that [Cut.Kill] gives, with what is pending on it and
+// the names that its trace has for that: how long before the kill each was asked
+// for, and from where.
+func (c *Cut) KillKey() Key {
+	k := c.Key()
+	for _, e := range c.Pending {
+		k = k.with(uint64(c.At - e.At)).with(uint64(e.Part)).with(maphash.Comparable(seedA, e.Op.Stack))
+	}
+	return k
+}
+
 var loops atomic.Uint64
 
 // looped tells whether any folder lies within itself, reached by a name or not.

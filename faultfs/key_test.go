@@ -249,3 +249,22 @@ func TestKeysOfCutsDiffer(t *testing.T) {
 		seen[k] = script
 	}
 }
+
+// The next life tells of what a kill left pending by how long before it was asked for.
+func TestKillKeyTellsWhenItWasAsked(t *testing.T) {
+	cut := func(script string) *Cut {
+		sim := NewSim()
+		do(t, sim, "create f; sync f; syncdir .; append f A"+script)
+		return cutAt(sim, small(), -1)
+	}
+	at, later := cut(""), cut("; syncdir .")
+	if at.Key() != later.Key() || len(later.Pending) == 0 {
+		t.Fatalf("the same is pending, %d effects, and the keys are %v and %v", len(later.Pending), at.Key(), later.Key())
+	}
+	if at.KillKey() == later.KillKey() {
+		t.Error("one key for two kills, after which the same effect has two names")
+	}
+	if again := cut(""); again.KillKey() != at.KillKey() {
+		t.Error("two keys for equal kills")
+	}
+}
