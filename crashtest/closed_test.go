@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"crashsim/faultfs"
 )
 
 // dag draws needs as cuts have them: each effect needs earlier ones, or none.
@@ -153,6 +155,42 @@ func TestGreatestSet(t *testing.T) {
 		all := closedSets(needs, len(needs), 1<<12, may)
 		if last := all[len(all)-1]; last.id() != got.id() {
 			t.Fatalf("%v, free %v: %v, want %v", needs, free, got, last)
+		}
+	}
+}
+
+// Cuts that are explored at a time leave few disks between them, or are one.
+func TestCutsTogetherLeaveFewDisks(t *testing.T) {
+	cut := func(pending int, kill bool) *job {
+		return &job{cutPoint: cutPoint{Cut: &faultfs.Cut{Needs: make([][]int, pending)}}, kill: kill} // 2^pending disks
+	}
+	jobs := func(pending ...int) (list []*job) {
+		for _, n := range pending {
+			list = append(list, cut(n, false))
+		}
+		return list
+	}
+	for _, c := range []struct {
+		name   string
+		search Search
+		jobs   []*job
+		want   int
+	}{
+		{"small cuts", SearchExhaustive, jobs(3, 3, 3, 3), 4},
+		{"as many as may be", SearchExhaustive, jobs(11, 11), 2},
+		{"one more", SearchExhaustive, jobs(11, 11, 0), 2},
+		{"a large one after small ones", SearchExhaustive, jobs(3, 3, 12, 3), 2},
+		{"a large one first", SearchExhaustive, jobs(14, 0), 1},
+		{"of no end, tried whole", SearchExhaustive, jobs(40, 3), 1},
+		{"of no end, gone through lazily", SearchLazy, jobs(40, 40, 40), 3},
+		{"of which auto takes one lazily", SearchAuto, jobs(40, 11, 10), 3},
+		{"kills", SearchExhaustive, []*job{cut(40, true), cut(40, true)}, 2},
+	} {
+		cfg := Defaults()
+		cfg.Search = c.search
+		e := newExplorer(&Target{}, &cfg, newInterner())
+		if got := len(e.together(c.jobs)); got != c.want {
+			t.Errorf("%s: %d of %d together, want %d", c.name, got, len(c.jobs), c.want)
 		}
 	}
 }

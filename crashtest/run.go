@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"runtime"
 	"slices"
 
@@ -205,8 +206,8 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 	jobs := slices.Collect(cuts)
 	done := 0
 	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, most) {
-		some := jobs[done:min(done+n, len(jobs))]
 		r.explorer.allow(r.maxStates())
+		some := r.explorer.together(jobs[done:min(done+n, len(jobs))])
 		begun := 0
 		r.explorer.tasks.work(r.cfg.Workers, func() func() {
 			if begun == len(some) || ctx.Err() != nil {
@@ -232,6 +233,28 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 			r.explorer = r.explorer.anew(&r.tally)
 		}
 	}
+}
+
+// together gives so many of the jobs, one at least, as leave few disks between them:
+// all that comes of these is held in memory until they are judged.
+func (e *explorer) together(jobs []*job) []*job {
+	const few = 1 << 12
+	disks := 0
+	for i, j := range jobs {
+		if disks += e.disksAt(j, few); disks > few && i > 0 {
+			return jobs[:i]
+		}
+	}
+	return jobs
+}
+
+// disksAt is how many disks are tried at a cut, or one more than limit. What is gone
+// through lazily is few.
+func (e *explorer) disksAt(j *job, limit int) int {
+	if j.kill || e.lazyFor(j.Cut) != nil {
+		return 1
+	}
+	return len(closedSets(j.Needs, math.MaxInt, min(limit, e.maxStates), nil))
 }
 
 // apart gives which of n cuts comes i-th: workers begin far from one another, since
