@@ -259,7 +259,7 @@ func (m *matrix) run(ctx context.Context, phase string, jobs []*faultJob) (done 
 		m.explorer.allow(m.maxStates())
 		before := runtime.NumGoroutine()
 		begun := 0
-		m.explorer.tasks.work(m.cfg.Workers, func() func() {
+		m.explorer.tasks.work(m.cfg.Workers, func(int) func() {
 			if begun == len(some) || ctx.Err() != nil {
 				return nil
 			}

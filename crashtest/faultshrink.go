@@ -14,7 +14,7 @@ func (m *matrix) findings(ctx context.Context) (list []*Finding, err error) {
 	groups := grouped(m.suspects)
 	small := make([]*suspect, len(groups))
 	done := 0
-	m.explorer.tasks.work(m.cfg.Workers, func() func() {
+	m.explorer.tasks.work(m.cfg.Workers, func(int) func() {
 		if done == len(groups) {
 			return nil
 		}

@@ -19,16 +19,16 @@ func (p *pool) add(task func()) {
 }
 
 // work has n workers do all tasks, and those that these add, and when nothing
-// else is left to begin, what next gives, until that is nil. Next is called by
-// one worker at a time.
-func (p *pool) work(n int, next func() func()) {
+// else is left to begin, what next gives a worker, from 0 to n-1, until that is nil.
+// Next is called by one worker at a time.
+func (p *pool) work(n int, next func(worker int) func()) {
 	p.idle.L = &p.mu
 	var wg sync.WaitGroup
-	for range n {
+	for worker := range n {
 		wg.Go(func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			for task := p.take(next); task != nil; task = p.take(next) {
+			for task := p.take(worker, next); task != nil; task = p.take(worker, next) {
 				p.busy++
 				p.mu.Unlock()
 				task()
@@ -42,14 +42,14 @@ func (p *pool) work(n int, next func() func()) {
 }
 
 // take gives a task, nil when all is done. It waits for those that are running.
-func (p *pool) take(next func() func()) func() {
+func (p *pool) take(worker int, next func(worker int) func()) func() {
 	for {
 		if n := len(p.tasks); n > 0 {
 			task := p.tasks[n-1]
 			p.tasks = p.tasks[:n-1]
 			return task
 		}
-		if task := next(); task != nil || p.busy == 0 {
+		if task := next(worker); task != nil || p.busy == 0 {
 			return task
 		}
 		p.idle.Wait()
@@ -57,4 +57,36 @@ func (p *pool) take(next func() func()) func() {
 }
 
 // nothing is for work on what the pool holds already.
-func nothing() func() { return nil }
+func nothing(int) func() { return nil }
+
+// A deal says which of some things in a row each worker does: a part of its own, from
+// its beginning on, and then the last of whatever part has most left. So workers stay
+// far from one another. Things side by side have much in common, for which one worker
+// would wait for the other.
+type deal []part
+
+type part struct{ from, to int }
+
+func newDeal(things, workers int) deal {
+	d := make(deal, workers)
+	for w := range d {
+		d[w] = part{things * w / workers, things * (w + 1) / workers}
+	}
+	return d
+}
+
+// next gives the place of what the worker does next. There has to be something left.
+func (d deal) next(worker int) int {
+	if own := &d[worker]; own.from < own.to {
+		own.from++
+		return own.from - 1
+	}
+	most := &d[0]
+	for w := range d {
+		if d[w].to-d[w].from > most.to-most.from {
+			most = &d[w]
+		}
+	}
+	most.to--
+	return most.to
+}

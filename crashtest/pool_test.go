@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"slices"
 	"sync/atomic"
 	"testing"
 )
@@ -20,7 +21,7 @@ func TestPoolDoesAllThatTasksAdd(t *testing.T) {
 			}
 		}
 		left := 20
-		p.work(workers, func() func() {
+		p.work(workers, func(int) func() {
 			if left--; left < 0 {
 				return nil
 			}
@@ -30,5 +31,32 @@ func TestPoolDoesAllThatTasksAdd(t *testing.T) {
 		if n := done.Load(); n != 20*each {
 			t.Errorf("%d workers did %d tasks, want %d", workers, n, 20*each)
 		}
+	}
+}
+
+// Whoever asks, and in whatever order, each thing is dealt out once; and a worker that
+// asks first has nobody beside it.
+func TestDealGivesEachOnce(t *testing.T) {
+	c := Seeded(1)
+	for range 200 {
+		things, workers := c.Choose(20), 1+c.Choose(5)
+		d := newDeal(things, workers)
+		got := make([]int, things)
+		for range things {
+			got[d.next(c.Choose(workers))]++
+		}
+		for i, n := range got {
+			if n != 1 {
+				t.Fatalf("of %d things for %d workers, number %d is dealt %d times", things, workers, i, n)
+			}
+		}
+	}
+	d := newDeal(10, 2)
+	var got []int
+	for _, worker := range []int{0, 1, 0, 0, 0, 0, 0, 0, 1, 1} {
+		got = append(got, d.next(worker))
+	}
+	if want := []int{0, 5, 1, 2, 3, 4, 9, 8, 6, 7}; !slices.Equal(got, want) {
+		t.Errorf("dealt %v, want %v", got, want)
 	}
 }

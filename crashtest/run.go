@@ -208,12 +208,12 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 	for n := 1; done < len(jobs) && ctx.Err() == nil; n = min(2*n, most) {
 		r.explorer.allow(r.maxStates())
 		some := r.explorer.together(jobs[done:min(done+n, len(jobs))])
-		begun := 0
-		r.explorer.tasks.work(r.cfg.Workers, func() func() {
+		begun, deal := 0, newDeal(len(some), r.cfg.Workers)
+		r.explorer.tasks.work(r.cfg.Workers, func(worker int) func() {
 			if begun == len(some) || ctx.Err() != nil {
 				return nil
 			}
-			j := some[apart(begun, len(some), r.cfg.Workers)]
+			j := some[deal.next(worker)]
 			begun++
 			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Unique: r.explorer.seen()})
 			return func() { r.do(j) }
@@ -255,16 +255,6 @@ func (e *explorer) disksAt(j *job, limit int) int {
 		return 1
 	}
 	return len(closedSets(j.Needs, math.MaxInt, min(limit, e.maxStates), nil))
-}
-
-// apart gives which of n cuts comes i-th: workers begin far from one another, since
-// cuts side by side have disks in common, for which one would wait for the other.
-func apart(i, n, workers int) int {
-	at := 0
-	for before := range i % workers {
-		at += (n - before + workers - 1) / workers
-	}
-	return at + i/workers
 }
 
 func powerCuts(s *session, m faultfs.Model) iter.Seq[*job] {
