@@ -42,7 +42,7 @@ func search(b *testing.B, t *crashtest.Target, cfg crashtest.Config) (r *crashte
 // BenchmarkLazy gives how many times as many disks are recovered from where all are
 // tried as where the search is lazy, on the store's default workload, and what the
 // lazy one takes on one ten times as long. Both have to pass. All of the longer one
-// is tried where CRASHSIM_LONG is set: it takes a quarter of an hour.
+// is tried where CRASHSIM_LONG is set: it takes hours.
 func BenchmarkLazy(b *testing.B) {
 	usual := crashtest.Defaults().Ops
 	for _, ops := range []int{usual, 10 * usual} {
