@@ -39,7 +39,7 @@ func (s *Store) replace(op, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	err = s.keepSpare(op, name, tmp)
+	err = s.keepSpare(op, name, tmp, old == nil)
 	if err == nil && old != nil {
 		// Both names: with neither a crash in the rename could leave nothing of
 		// what was acknowledged before.

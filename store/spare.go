@@ -20,10 +20,15 @@ func spareOf(name string) string {
 }
 
 // keepSpare gives a file, which is to be a snapshot or is one, the second name of
-// that. It is for the caller to sync.
-func (s *Store) keepSpare(op, name, file string) error {
+// that. The first time a link is enough; what is there is replaced by a rename. It is
+// for the caller to sync.
+func (s *Store) keepSpare(op, name, file string, first bool) error {
+	linker, ok := s.fsys.(faultfs.Linker)
+	if ok && first && linker.Link(file, spareOf(name)) == nil {
+		return nil
+	}
 	tmp := s.tempName(name)
-	if linker, ok := s.fsys.(faultfs.Linker); !ok || linker.Link(file, tmp) != nil {
+	if !ok || linker.Link(file, tmp) != nil {
 		var err error
 		if tmp, err = s.writeTemp(op, name, s.contentOf(file)); err != nil {
 			return err
@@ -39,7 +44,7 @@ func (s *Store) mendSpare(name string) error {
 	if _, err := s.fsys.Stat(spareOf(name)); err != nil || s.equal(spareOf(name), name) {
 		return nil
 	}
-	return s.keepSpare(opOpen, name, name)
+	return s.keepSpare(opOpen, name, name, false)
 }
 
 // recoverSnapshot reads a snapshot, as readHead does. One that a crash has taken
