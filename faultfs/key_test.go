@@ -268,3 +268,18 @@ func TestKillKeyTellsWhenItWasAsked(t *testing.T) {
 		t.Error("two keys for equal kills")
 	}
 }
+
+// And by who asked for it, which is what tells the cause of one failure from another.
+func TestKillKeyTellsWhoAsked(t *testing.T) {
+	one, other := NewSim(), NewSim()
+	if err := one.Mkdir("d", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Mkdir("d", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	a, b := cutAt(one, small(), -1), cutAt(other, small(), -1)
+	if a.Key() != b.Key() || a.KillKey() == b.KillKey() {
+		t.Error("who asked is to make no difference to a power cut, and one to a kill")
+	}
+}
