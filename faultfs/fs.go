@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -104,7 +105,11 @@ const (
 )
 
 // ReadFile reads the whole of a file.
-func ReadFile(fsys FS, name string) ([]byte, error) {
+func ReadFile(fsys FS, name string) ([]byte, error) { return AppendFile(nil, fsys, name) }
+
+// AppendFile reads the whole of a file behind what is in a buffer, which grows where it
+// has to.
+func AppendFile(buf []byte, fsys FS, name string) ([]byte, error) {
 	f, err := fsys.OpenFile(name, syscall.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
@@ -114,10 +119,11 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, info.Size())
-	n, err := io.ReadFull(f, data)
+	had, size := len(buf), int(info.Size())
+	buf = slices.Grow(buf, size)
+	n, err := io.ReadFull(f, buf[had:had+size])
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return data[:n], nil
+		return buf[:had+n], nil
 	}
 	return nil, err
 }

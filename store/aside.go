@@ -207,8 +207,11 @@ func (s *Store) partOf(name string, from, end int64) func(io.Writer) error {
 		if end >= 0 {
 			size = end - from
 		}
-		buf := make([]byte, max(1, min(size, readBytes)))
-		_, err = io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(f, from, size), buf)
+		buf, _ := buffers.Get().(*[]byte)
+		defer buffers.Put(buf)
+		n := int(max(1, min(size, readBytes)))
+		*buf = slices.Grow((*buf)[:0], n)
+		_, err = io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(f, from, size), (*buf)[:n])
 		return err
 	}
 }
@@ -267,23 +270,25 @@ func (s *Store) begins(name string, content func(io.Writer) error) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }() // read only: nothing to lose
-	return content(&comparer{f: f}) == nil
+	buf, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	return content(&comparer{f, buf}) == nil
 }
 
 // comparer is a writer that fails at the first byte that is not in its file.
 type comparer struct {
 	f   faultfs.File
-	buf []byte
+	buf *[]byte
 }
 
 var errDiffers = errors.New("the files differ")
 
 func (c *comparer) Write(p []byte) (int, error) {
-	c.buf = slices.Grow(c.buf[:0], len(p))[:len(p)]
-	if _, err := io.ReadFull(c.f, c.buf); err != nil {
+	*c.buf = slices.Grow((*c.buf)[:0], len(p))[:len(p)]
+	if _, err := io.ReadFull(c.f, *c.buf); err != nil {
 		return 0, err
 	}
-	if !bytes.Equal(c.buf, p) {
+	if !bytes.Equal(*c.buf, p) {
 		return 0, errDiffers
 	}
 	return len(p), nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"sync"
 	"syscall"
 
 	"crashsim/faultfs"
@@ -42,10 +43,19 @@ func readLog(f faultfs.File) (*lines, error) {
 	if info.IsDir() { // opened for reading only
 		return nil, &fs.PathError{Op: "read", Path: info.Name(), Err: syscall.EISDIR}
 	}
-	const most, least = 64 << 10, 16
 	size := info.Size()
-	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), int(max(least, min(size, most))))
+	r, _ := readers.Get().(*bufio.Reader)
+	r.Reset(io.NewSectionReader(f, 0, size))
 	return &lines{r: r, size: size}, nil
+}
+
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+
+// free ends reading. Whoever reads few logs need not call it.
+func (l *lines) free() {
+	l.r.Reset(nil) // nor is the file to be held
+	readers.Put(l.r)
+	l.r, l.text = nil, nil
 }
 
 // next reads the next line. After the last one, and after an error, it gives

@@ -73,7 +73,9 @@ func openLog(fsys faultfs.FS, op, path, key string, noted int64, keep func(l *lo
 	if err != nil {
 		return nil, ioError(op, path, err)
 	}
-	if err := l.scan(op, lines); err != nil {
+	err = l.scan(op, lines)
+	lines.free()
+	if err != nil {
 		return nil, err
 	}
 	if l.size < l.noted && (!l.open || l.size+1 < l.noted) {
@@ -234,7 +236,8 @@ func (l *log) from(id uint64, most int) (lines []int, next uint64, more bool) {
 }
 
 // read gives the lines with the given indexes, which go up. Lines that stand
-// together are read at once, as far as readBytes holds them.
+// together are read at once, as far as readBytes holds them. What each is given is good
+// until the next.
 func (l *log) read(fsys faultfs.FS, lines []int, each func(line []byte, index int) error) error {
 	if len(lines) == 0 {
 		return nil
@@ -270,7 +273,11 @@ func (l *log) endOf(i int) int64 {
 
 func (l *log) readRun(f faultfs.File, first, n int, each func(line []byte, index int) error) error {
 	start := l.index.at(first).off
-	data := make([]byte, l.endOf(first+n-1)-start)
+	buf, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	size := int(l.endOf(first+n-1) - start)
+	*buf = slices.Grow((*buf)[:0], size)
+	data := (*buf)[:size]
 	if _, err := f.ReadAt(data, start); err != nil {
 		return err
 	}

@@ -38,11 +38,12 @@ func (s *Store) Load() (State, error) {
 
 func (s *Store) loadWorker(op, id string) (Worker, error) {
 	w := s.workers[id]
+	name := w.snapshotPath()
 	var loaded Worker
-	if err := s.readSnapshot(op, w.snapshotPath(), &loaded.Snapshot); err != nil {
+	if err := s.readSnapshot(op, name, &loaded.Snapshot); err != nil {
 		return loaded, err
 	}
-	if err := s.checkStoredWorker(&loaded.Snapshot, w.snapshotPath(), w.dir); err != nil {
+	if err := s.checkStoredWorker(&loaded.Snapshot, name, w.dir); err != nil {
 		return loaded, err
 	}
 	var err error

@@ -327,11 +327,16 @@ func (r *repairer) forgetSize(l *seenLog) error {
 	}
 	var snapshot WorkerSnapshot
 	name := path.Join(path.Dir(l.path), workerFile)
-	u, err := readJSON(r.s.fsys, opRepair, name, &snapshot)
+	var content []byte
+	u, err := readSnapshotFile(r.s.fsys, opRepair, name, func(data []byte) (unsealed, error) {
+		u, err := parseJSON(opRepair, name, data, &snapshot)
+		content = u.content(data)
+		return u, err
+	})
 	if err != nil || u.logBytes == 0 {
 		return err
 	}
-	return r.s.replace(opRepair, name, seal(u.data, 0))
+	return r.s.replace(opRepair, name, seal(content, 0))
 }
 
 // copyGood copies the good lines of a log.

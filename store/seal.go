@@ -44,16 +44,16 @@ func seal(data []byte, logBytes int64) []byte {
 
 // unsealed is a snapshot without its end.
 type unsealed struct {
-	size     int64  // with its end
-	data     []byte // as it was given to seal; of an old writer's snapshot, all of it
-	summed   bool   // it had a checksum
-	logBytes int64  // 0 if it does not say
+	size     int64 // with its end
+	body     int   // its length without
+	summed   bool  // it had a checksum
+	logBytes int64 // 0 if it does not say
 }
 
 // unseal tells whether a snapshot is what was written. One that is not sealed is
 // believed, unless it has a part of a seal: no old writer knows that field.
 func unseal(data []byte) (u unsealed, ok bool) {
-	u.data, u.size = data, int64(len(data))
+	u.body, u.size = len(data), int64(len(data))
 	at := len(data) - sealLen
 	if at < 0 || string(data[at:at+len(sealBefore)]) != sealBefore || !bytes.HasSuffix(data, []byte(sealAfter)) {
 		return u, !bytes.Contains(data, []byte(`"log_bytes"`))
@@ -68,8 +68,16 @@ func unseal(data []byte) (u unsealed, ok bool) {
 			body, u.logBytes = body[:i], n
 		}
 	}
-	u.data = slices.Concat(body, []byte(objectEnd))
+	u.body = len(body)
 	return u, true
+}
+
+// content gives a snapshot as it was given to seal; of an old writer's, all of it.
+func (u *unsealed) content(data []byte) []byte {
+	if !u.summed {
+		return data
+	}
+	return slices.Concat(data[:u.body], []byte(objectEnd))
 }
 
 // notePath gives the name of the file in which Close notes the size of a log.

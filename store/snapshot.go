@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"crashsim/faultfs"
@@ -175,39 +176,42 @@ const badSum = "its checksum is not that of its content"
 
 // readJSON reads a snapshot. What is wrong with it is ErrMissing or ErrCorrupt.
 func readJSON(fsys faultfs.FS, op, name string, value any) (unsealed, error) {
-	data, err := readSnapshotFile(fsys, op, name)
-	if err != nil {
-		return unsealed{}, err
-	}
-	return parseJSON(op, name, data, value)
+	return readSnapshotFile(fsys, op, name, func(data []byte) (unsealed, error) {
+		return parseJSON(op, name, data, value)
+	})
 }
 
 // readHead reads what opening has to know of a snapshot: if it is sealed, the
 // fields before one of them, and else all. Most of a snapshot is behind that.
 func readHead(fsys faultfs.FS, name string, value any, before string) (unsealed, error) {
-	data, err := readSnapshotFile(fsys, opOpen, name)
-	if err != nil {
-		return unsealed{}, err
-	}
-	u, ok := unseal(data)
-	// No string has a newline in it as such: this is the field's own.
-	head, _, found := bytes.Cut(data, []byte(",\n  \""+before+"\": "))
-	if !ok || !u.summed || !found {
-		return parseJSON(opOpen, name, data, value)
-	}
-	_, err = parseJSON(opOpen, name, append(head[:len(head):len(head)], objectEnd...), value)
-	return u, err
+	return readSnapshotFile(fsys, opOpen, name, func(data []byte) (unsealed, error) {
+		u, ok := unseal(data)
+		// No string has a newline in it as such: this is the field's own.
+		head, _, found := bytes.Cut(data, []byte(",\n  \""+before+"\": "))
+		if !ok || !u.summed || !found {
+			return parseJSON(opOpen, name, data, value)
+		}
+		_, err := parseJSON(opOpen, name, append(head, objectEnd...), value) // over what is not read
+		return u, err
+	})
 }
 
-func readSnapshotFile(fsys faultfs.FS, op, name string) ([]byte, error) {
-	data, err := faultfs.ReadFile(fsys, name)
+// buffers are for what is read and not kept: a snapshot is read many times.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// readSnapshotFile has a snapshot's file parsed. Of the data nothing is to be kept.
+func readSnapshotFile(fsys faultfs.FS, op, name string, parse func(data []byte) (unsealed, error)) (unsealed, error) {
+	buf, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	data, err := faultfs.AppendFile((*buf)[:0], fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
+		return unsealed{}, &Error{Op: op, Path: name, Kind: ErrMissing, Err: err}
 	case err != nil:
-		return nil, ioError(op, name, err)
+		return unsealed{}, ioError(op, name, err)
 	}
-	return data, nil
+	*buf = data
+	return parse(data)
 }
 
 func parseJSON(op, name string, data []byte, value any) (unsealed, error) {

@@ -77,8 +77,9 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 		return "", err
 	}
 	w := &worker{dir: dir}
+	name := w.snapshotPath()
 	var snapshot WorkerSnapshot
-	u, err := s.recoverSnapshot(w.snapshotPath(), &snapshot, "request")
+	u, err := s.recoverSnapshot(name, &snapshot, "request")
 	switch {
 	case errors.Is(err, ErrMissing):
 		return "no " + workerFile, nil
@@ -87,7 +88,7 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	case err != nil:
 		return "", err
 	}
-	if err := s.checkStoredWorker(&snapshot, w.snapshotPath(), dir); err != nil {
+	if err := s.checkStoredWorker(&snapshot, name, dir); err != nil {
 		return "", err
 	}
 	// A transcript that is not there was never acknowledged, or is from a
@@ -96,7 +97,7 @@ func (s *Store) recoverWorker(dir string) (why string, err error) {
 	if w.transcript, err = openLog(s.fsys, opOpen, w.transcriptPath(), entryKey, u.logBytes, keep); err != nil {
 		return "", err
 	}
-	if err := s.mendSpare(w.snapshotPath()); err != nil {
+	if err := s.mendSpare(name); err != nil {
 		return "", err
 	}
 	// The names of the snapshot and of the transcript.
