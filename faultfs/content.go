@@ -60,7 +60,8 @@ func (c *content) overwrite(own *owner, p []byte, off int64) {
 	for len(p) > 0 {
 		in := int(off % pageSize)
 		n := min(len(p), pageSize-in)
-		pg := c.take(own, int(off/pageSize))
+		first := off - int64(in)
+		pg := c.take(own, int(first/pageSize), int(min(pageSize, c.size-first)))
 		if short := in + n - len(pg.b); short > 0 {
 			pg.b = append(pg.b, make([]byte, short)...)
 		}
@@ -80,7 +81,7 @@ func (c *content) resize(own *owner, size int64) {
 			c.pages = c.pages[:full]
 		}
 		if in := int(size % pageSize); in > 0 && full == len(c.pages) && c.pages[full-1] != nil && len(c.pages[full-1].b) > in {
-			pg := c.take(own, full-1)
+			pg := c.take(own, full-1, in)
 			clear(pg.b[in:])
 			pg.b = pg.b[:in]
 		}
@@ -94,8 +95,8 @@ func (c *content) takePages(own *owner) {
 	}
 }
 
-// take gives a page to change.
-func (c *content) take(own *owner, i int) *page {
+// take gives a page to change, with room for so many bytes where it is a new one.
+func (c *content) take(own *owner, i, room int) *page {
 	forget(&c.sum)
 	c.takePages(own)
 	for len(c.pages) <= i {
@@ -103,9 +104,9 @@ func (c *content) take(own *owner, i int) *page {
 	}
 	switch pg := c.pages[i]; {
 	case pg == nil:
-		c.pages[i] = &page{own: own}
+		c.pages[i] = &page{own: own, b: make([]byte, 0, room)}
 	case pg.own != own:
-		c.pages[i] = &page{own: own, b: slices.Clone(pg.b)}
+		c.pages[i] = &page{own: own, b: append(make([]byte, 0, max(room, len(pg.b))), pg.b...)}
 	default:
 		forget(&pg.sum)
 	}
