@@ -391,7 +391,7 @@ func (r *runner) count() {
 	r.tally.add(r.explorer)
 	res.Unique, res.States, res.Capped = len(r.tally.disks), r.killed+len(r.tally.kills), 0
 	for _, c := range r.tally.cuts {
-		res.States += c.made
+		res.States += int(c.made)
 		if c.capped {
 			res.Capped++
 		}

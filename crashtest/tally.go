@@ -3,40 +3,41 @@ package crashtest
 import "crashsim/faultfs"
 
 // tooMany disks are not kept in memory for those to come that may be equal: some
-// 100 MiB.
-const tooMany = 1 << 17
+// 85 MiB.
+const tooMany = 7 << 14
 
 // A tally is what explorers have gone through: equal disks, equal cuts, and equal
-// kills in a recovery, once.
+// kills in a recovery, once. It is all that grows with the disks of a run, so it has
+// half of each key.
 type tally struct {
-	disks map[faultfs.Key]struct{}
-	kills map[faultfs.Key]struct{}
-	cuts  map[faultfs.Key]tallied
+	disks map[uint64]struct{}
+	kills map[uint64]struct{}
+	cuts  map[uint64]tallied
 }
 
 // tallied is a cut.
 type tallied struct {
-	made   int // disks, equal ones counted each time
+	made   int32 // disks, equal ones counted each time
 	capped bool
 }
 
 // add counts what an explorer has seen. None of its workers is at work.
 func (t *tally) add(e *explorer) {
 	if t.disks == nil {
-		t.disks, t.kills, t.cuts = map[faultfs.Key]struct{}{}, map[faultfs.Key]struct{}{}, map[faultfs.Key]tallied{}
+		t.disks, t.kills, t.cuts = map[uint64]struct{}{}, map[uint64]struct{}{}, map[uint64]tallied{}
 	}
 	for ; e != nil; e = e.large {
 		for k, v := range e.visits.all {
 			if v.level > unseen {
-				t.disks[k] = struct{}{}
+				t.disks[k.Half()] = struct{}{}
 			}
 		}
 		for k := range e.kills.all {
-			t.kills[k] = struct{}{}
+			t.kills[k.Half()] = struct{}{}
 		}
 		for k, a := range e.cuts.all {
-			c := t.cuts[k]
-			t.cuts[k] = tallied{max(c.made, a.made), c.capped || a.capped}
+			c := t.cuts[k.Half()]
+			t.cuts[k.Half()] = tallied{max(c.made, int32(a.made)), c.capped || a.capped}
 		}
 	}
 }
@@ -45,6 +46,6 @@ func (t *tally) has(k faultfs.Key) bool {
 	if t == nil {
 		return false
 	}
-	_, has := t.disks[k]
+	_, has := t.disks[k.Half()]
 	return has
 }

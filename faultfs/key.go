@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -18,6 +19,10 @@ var seedA, seedB = maphash.MakeSeed(), maphash.MakeSeed()
 
 // Shard spreads keys over n parts.
 func (k Key) Shard(n int) int { return int(k.a % uint64(n)) }
+
+// Half is a part of the key that does to count by: of ten million disks two have the
+// same with a probability of 3e-6.
+func (k Key) Half() uint64 { return k.a }
 
 func hashName(name string) uint64 { return maphash.String(seedA, name) }
 
@@ -40,10 +45,15 @@ func (d *disk) key() Key {
 	return k
 }
 
+// firsts are maps for linkKey to use again.
+var firsts = sync.Pool{New: func() any { return map[Ino]int{} }}
+
 // linkKey adds which names, below all of some folders, lead to one file: of two
 // disks that read the same, a write can tell these apart.
 func (d *disk) linkKey(k Key, folders ...Ino) Key {
-	first := map[Ino]int{}
+	first, _ := firsts.Get().(map[Ino]int)
+	defer firsts.Put(first)
+	clear(first)
 	place := 0
 	for _, dir := range folders {
 		d.walk(dir, func(e entry) {

@@ -42,9 +42,7 @@ func usage(format string, args ...any) error {
 }
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // little of what a run makes lives on: it saves a fifth of the time
-	}
+	holdMemory(usualMemory, 0) // to the end
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second SIGINT ends the process at once
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))

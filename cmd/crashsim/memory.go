@@ -4,19 +4,27 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"time"
 )
 
-// usualMemory is what a soak has where its rounds take no more than half of it.
-const usualMemory = 256 << 20
+// What a command has where what lives of it takes no more than two thirds. A soak has
+// more, so that rounds which differ leave it as large as it is.
+const (
+	usualMemory = 180 << 20
+	soakMemory  = 256 << 20
+)
 
-// holdMemory keeps the process as large as it is, though rounds differ: the
-// collector works when all of usualMemory is used, and where rounds take more than
-// half of that, when twice as much is. With most above 0 that is as far as it goes.
-// Whoever has set GOGC has it as they want it. The caller stops it.
-func holdMemory(most int64) (stop func()) {
+// heldBy is the last call of holdMemory that is not over.
+var heldBy atomic.Pointer[byte]
+
+// holdMemory has the collector work when all of what is usual is used, and where what
+// lives takes more than two thirds of that, when half as much again is: little of what a
+// run makes lives on. With most above 0 that is as far as it goes. Whoever has set GOGC
+// has it as they want it. The caller stops it; calls may be nested.
+func holdMemory(usual, most int64) (stop func()) {
 	limit := func(live int64) int64 {
-		room := max(usualMemory, 2*live)
+		room := max(usual, live+live/2)
 		if most > 0 {
 			room = min(room, most)
 		}
@@ -29,6 +37,8 @@ func holdMemory(most int64) (stop func()) {
 		before := debug.SetMemoryLimit(most)
 		return func() { debug.SetMemoryLimit(before) }
 	}
+	self := new(byte)
+	outer := heldBy.Swap(self)
 	percent, before := debug.SetGCPercent(-1), debug.SetMemoryLimit(limit(0))
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -41,8 +51,10 @@ func holdMemory(most int64) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				metrics.Read(s)
-				debug.SetMemoryLimit(limit(int64(s[0].Value.Uint64())))
+				if heldBy.Load() == self {
+					metrics.Read(s)
+					debug.SetMemoryLimit(limit(int64(s[0].Value.Uint64())))
+				}
 			}
 		}
 	}()
@@ -51,5 +63,6 @@ func holdMemory(most int64) (stop func()) {
 		<-over
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(before)
+		heldBy.Store(outer)
 	}
 }

@@ -153,7 +153,7 @@ func (f *soakFlags) soak(cmd *cobra.Command, t *crashtest.Target, s *soak.Soak, 
 	if err := f.canary(cmd.Context()); err != nil {
 		return err
 	}
-	defer holdMemory(f.Memory)()
+	defer holdMemory(soakMemory, f.Memory)()
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	out := newSoakOutput(cmd, f, s, cancel)

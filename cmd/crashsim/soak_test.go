@@ -12,8 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -400,34 +398,5 @@ func TestSoakTakesCorpusAndCases(t *testing.T) {
 	}
 	if !slices.Contains(caseFolders(), filepath.FromSlash("deep/testdata/cases")) {
 		t.Error("the folder of cases is not found")
-	}
-}
-
-// A soak uses what it may have before it collects, and lets its caller have the
-// collector back as it was.
-func TestHoldMemory(t *testing.T) {
-	t.Setenv("GOGC", "")
-	percent := debug.SetGCPercent(150)
-	defer debug.SetGCPercent(percent)
-	limit := debug.SetMemoryLimit(-1)
-	stop := holdMemory(1 << 20)
-	if got := debug.SetMemoryLimit(-1); got != 1<<20 {
-		t.Errorf("it may have 1 MiB, and the limit is %d", got)
-	}
-	stop()
-	stop = holdMemory(0)
-	if got := debug.SetMemoryLimit(-1); got < usualMemory || got == limit {
-		t.Errorf("the limit is %d", got)
-	}
-	live := make([]byte, usualMemory)
-	for deadline := time.Now().Add(time.Minute); debug.SetMemoryLimit(-1) < 2*usualMemory; time.Sleep(time.Millisecond) {
-		if runtime.GC(); time.Now().After(deadline) {
-			t.Fatal("the limit does not grow with what lives")
-		}
-	}
-	runtime.KeepAlive(live)
-	stop()
-	if got := debug.SetGCPercent(150); got != 150 || debug.SetMemoryLimit(-1) != limit {
-		t.Errorf("the collector is left at %d %%, and %d bytes", got, debug.SetMemoryLimit(-1))
 	}
 }
