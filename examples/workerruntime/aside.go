@@ -23,15 +23,16 @@ type wreck map[string][]byte
 
 func folder(id string) string { return "id-" + hex.EncodeToString([]byte(id)) }
 
-func runtimeFolder(rt int) string { return path.Join("runtimes", folder(runtimeAliases[rt].ID)) }
+// Names are clean: for each recovery these are made, nothing is left to path.Join.
+func runtimeFolder(rt int) string { return "runtimes/" + folder(runtimeAliases[rt].ID) }
 
 // wrecks gives the folders without a snapshot, by name.
 func wrecks(disk faultfs.FS, rt int) (map[string]wreck, error) {
-	workers := path.Join(runtimeFolder(rt), "workers")
+	workers := runtimeFolder(rt) + "/workers"
 	list, err := names(disk, workers)
 	var found map[string]wreck
 	for _, name := range list {
-		if _, missing := disk.Stat(path.Join(workers, name, "worker.json")); err == nil && errors.Is(missing, fs.ErrNotExist) {
+		if _, missing := disk.Stat(workers + "/" + name + "/worker.json"); err == nil && errors.Is(missing, fs.ErrNotExist) {
 			if found == nil {
 				found = map[string]wreck{}
 			}
@@ -67,7 +68,7 @@ func names(disk faultfs.FS, dir string) (list []string, err error) {
 
 // checkAside looks at a runtime that was opened. before is what wrecks had given.
 func checkAside(disk faultfs.FS, rt int, before map[string]wreck, diagnostics []store.Diagnostic) error {
-	aside := path.Join(runtimeFolder(rt), "set-aside")
+	aside := runtimeFolder(rt) + "/set-aside"
 	kept, err := names(disk, aside)
 	if err != nil {
 		return err
