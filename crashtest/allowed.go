@@ -61,7 +61,7 @@ func (p *play) same(lost []*faultfs.Effect, at int) (list []LostEffect) {
 	if at > life.trace.Len() {
 		return nil
 	}
-	cut, _ := life.cutAt(p.model, at)
+	cut := life.cutAt(p.model, at)
 	set := newLossSet(len(cut.Pending))
 	for i, e := range cut.Pending {
 		if slices.ContainsFunc(lost, func(l *faultfs.Effect) bool {

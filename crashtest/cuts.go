@@ -133,12 +133,12 @@ func (p *progress) next() {
 
 // cutAt gives one cut of a session, and the states that are right there, if it
 // has a reference.
-func (s *session) cutAt(m faultfs.Model, at int) (*faultfs.Cut, []stateID) {
+func (s *session) cutAt(m faultfs.Model, at int) cutPoint {
 	p := s.begin(m)
 	for p.walk.Pos() < at {
 		p.next()
 	}
-	return p.walk.Cut(), p.right
+	return p.cut()
 }
 
 func distinct(ids ...stateID) []stateID {

@@ -143,6 +143,11 @@ func (t *Target) begin(m faultfs.Model, ops []string, compare bool) *play {
 	return p
 }
 
+// fork gives a play that goes on from where another is, which has its workload only.
+func (p *play) fork() *play {
+	return &play{target: p.target, model: p.model, in: p.in, lives: slices.Clone(p.lives)}
+}
+
 func (p *play) life() *session { return p.lives[len(p.lives)-1] }
 
 // live goes on with a life on what a crash has left.
@@ -211,7 +216,7 @@ func (p *play) crash(c Crash) (*faultfs.Sim, error) {
 	if at > life.trace.Len() || at < 0 {
 		return nil, fmt.Errorf("%w: a cut after %d of %d operations", ErrDiverged, c.At, life.trace.Len())
 	}
-	cut, right := life.cutAt(p.model, at)
+	cut := life.cutAt(p.model, at)
 	lost := newLossSet(len(cut.Pending))
 	for _, l := range c.Lost {
 		i := slices.IndexFunc(cut.Pending, func(e *faultfs.Effect) bool { return e.At == l.At && e.Part == l.Part })
@@ -223,11 +228,11 @@ func (p *play) crash(c Crash) (*faultfs.Sim, error) {
 	if n := lost.len(); lost.close(cut.Needs).len() > n {
 		return nil, fmt.Errorf("%w: what the crash loses is needed by what it leaves", ErrDiverged)
 	}
-	sim := c.leaves(cut, lost)
+	sim := c.leaves(cut.Cut, lost)
 	if sim == nil {
 		return nil, ErrDiverged
 	}
-	p.ended(c, cut, lost, right)
+	p.ended(c, cut, lost)
 	return sim, nil
 }
 
@@ -240,15 +245,15 @@ func (c *Crash) leaves(cut *faultfs.Cut, lost lossSet) *faultfs.Sim {
 }
 
 // ended notes how the last life came to its end, and what is right from there on.
-func (p *play) ended(c Crash, cut *faultfs.Cut, lost lossSet, right []stateID) {
-	life := p.life()
+func (p *play) ended(c Crash, cut cutPoint, lost lossSet) {
+	life, right := p.life(), cut.allowed
 	var effects []*faultfs.Effect
 	for i, e := range cut.Pending {
 		if lost.has(i) {
 			effects = append(effects, e)
 		}
 	}
-	p.cuts, p.lost = append(p.cuts, cut), append(p.lost, effects)
+	p.cuts, p.lost = append(p.cuts, cut.Cut), append(p.lost, effects)
 	p.whole = false
 	if c.In == InProbes && cut.At < life.firstAnswer() {
 		right = distinct(slices.Concat(right, p.unseen)...)

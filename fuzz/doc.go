@@ -1,8 +1,9 @@
 // Package fuzz has the native fuzz targets (go test -fuzz, or make fuzz), the
 // property tests with rapid, and those with gopter on the real disk.
 //
-//   - FuzzCrash: bytes choose a workload, one crash, what it loses; the store comes
-//     back right ([crashsim/crashtest.Once]). TestRapidCrash is the same by draws.
+//   - FuzzCrash: bytes choose a workload, crashes in it, and what each loses; the store
+//     comes back right ([crashsim/crashtest.Workload]). TestRapidCrash is the same by
+//     draws.
 //   - FuzzLife: bytes choose operations, power cuts, kills, faults and reopenings,
 //     one after another. TestRapidStore is the same by draws.
 //   - FuzzRun: bytes choose a workload, of which every crash is explored.

@@ -24,9 +24,11 @@ func Fuzz(f *testing.F, target *crashtest.Target, cfg crashtest.Config) {
 	n := 0
 	f.Fuzz(func(t *testing.T, workload, crash []byte) {
 		n++
-		trial := crashtest.Once(target, &cfg, Workload(target, &cfg, workload), crashtest.FromBytes(crash))
-		if err := keeper.Err(t.Context(), trial); err != nil {
-			t.Fatalf("found in execution %d of this process: %v", n, err)
+		done := crashtest.CarryOut(target, &cfg, Workload(target, &cfg, workload))
+		for trial := range done.Crashes(crashtest.FromBytes(crash)) {
+			if err := keeper.Err(t.Context(), trial); err != nil {
+				t.Fatalf("found in execution %d of this process: %v", n, err)
+			}
 		}
 	})
 }

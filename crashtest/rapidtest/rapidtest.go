@@ -12,7 +12,7 @@ import (
 // Cases is the folder in which failures are kept, below the test's package.
 const Cases = "testdata/cases"
 
-// Property is that the store comes through a crash in any workload: for
+// Property is that the store comes through crashes in any workload: for
 // rapid.Check. What fails is kept as a case in [Cases]; replay these with
 // [crashtest.Regress] in a test.
 //
@@ -20,15 +20,17 @@ const Cases = "testdata/cases"
 func Property(target *crashtest.Target, cfg crashtest.Config) func(*rapid.T) {
 	keeper := &crashtest.Keeper{Dir: Cases}
 	return func(t *rapid.T) {
-		trial := crashtest.Once(target, &cfg, Workload(t, target), Chooser(t))
-		if err := keeper.Err(context.Background(), trial); err != nil {
-			t.Fatal(err)
+		done := crashtest.CarryOut(target, &cfg, Workload(t, target))
+		for trial := range done.Crashes(Chooser(t)) {
+			if err := keeper.Err(context.Background(), trial); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
 
 // Workload draws operations one after another, so that rapid can leave out any, and
-// how many of them are asked for: [crashtest.Once] crashes the last, and a crash in the
+// how many of them are asked for: [crashtest.Workload.Crash] crashes the last, and a crash in the
 // first, or in opening, is as good.
 func Workload(t *rapid.T, target *crashtest.Target) (ops []string) {
 	c := Chooser(t)

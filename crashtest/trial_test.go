@@ -1,6 +1,7 @@
 package crashtest_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +134,63 @@ func TestOnceRepeats(t *testing.T) {
 		if x, y := told(t, a), told(t, b); x != y {
 			t.Fatalf("seed %d:\n%s\nrecorded:\n%s", seed, x, y)
 		}
+	}
+}
+
+// A crash comes to what it would in a workload that was carried out for it alone,
+// whatever was tried before it.
+func TestCrashesOfAWorkloadAreApart(t *testing.T) {
+	failed, crashes := 0, 0
+	for _, f := range []flaws{{}, {noSync: true, noChecksum: true}, flawed["no folder sync"]} {
+		target, cfg := toyTarget(f), onceConfig()
+		cfg.Depth = 2
+		for seed := range uint64(100) {
+			c := crashtest.Seeded(seed)
+			ops := target.Generate(c, 6)
+			w := crashtest.CarryOut(target, cfg, ops)
+			for range 8 {
+				r := &crashtest.Recording{Chooser: c}
+				got := told(t, w.Crash(r))
+				want := crashtest.Once(target, cfg, ops, crashtest.Recorded(r.Choices))
+				if want := told(t, want); got != want {
+					t.Fatalf("seed %d:\n%s\nalone:\n%s", seed, got, want)
+				}
+				crashes++
+				if want.Failure != nil {
+					failed++
+				}
+			}
+		}
+	}
+	if failed < crashes/10 || failed > crashes*9/10 {
+		t.Errorf("%d of %d crashes failed: too few or too many to tell by", failed, crashes)
+	}
+}
+
+// There is one crash at least, and none after a failure; how many there are besides,
+// the chooser says.
+func TestCrashesAreAsManyAsTheChooserSays(t *testing.T) {
+	sound, broken := toyTarget(flaws{}), toyTarget(flaws{noSync: true})
+	ops := []string{"line 1 a", "line 2 b"}
+	count := func(target *crashtest.Target, c crashtest.Chooser) (n, failed int) {
+		for tr := range crashtest.CarryOut(target, onceConfig(), ops).Crashes(c) {
+			if n++; tr.Failure != nil {
+				failed++
+			}
+		}
+		return n, failed
+	}
+	none := []int{0, 0, 0, 0} // at the end, by no kill, recovered from, with no crash in that
+	more := slices.Concat(none, []int{1}, none, []int{7}, none, []int{0})
+	if n, failed := count(sound, crashtest.Recorded(nil)); n != 1 || failed != 0 {
+		t.Errorf("no choices: %d crashes, %d fail", n, failed)
+	}
+	if n, failed := count(sound, crashtest.Recorded(more)); n != 3 || failed != 0 {
+		t.Errorf("three: %d crashes, %d fail", n, failed)
+	}
+	allLost := []int{0, 0, 1, 0, 1}
+	if n, failed := count(broken, crashtest.Recorded(slices.Repeat(allLost, 3))); n != 1 || failed != 1 {
+		t.Errorf("a failure: %d crashes, %d fail", n, failed)
 	}
 }
 

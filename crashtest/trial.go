@@ -1,36 +1,87 @@
 package crashtest
 
 import (
+	"iter"
 	"slices"
 
 	"crashsim/faultfs"
 )
 
-// Once makes up one scenario of a workload and carries it out: a crash, most often in
-// its last operation or after it, what that loses, and what becomes of the store, with as
-// many crashes in that as cfg.Depth says. It is what fuzzers and property tests
-// run, thousands of times a second, where [Run] goes through everything once.
-// Whatever varies comes from the chooser; the simplest choices are a cut at the
-// end, and nothing lost. Of cfg it takes Model and Depth.
-func Once(t *Target, cfg *Config, ops []string, c Chooser) *Trial {
-	p := t.begin(cfg.Model, ops, false)
-	tr := &Trial{target: t, cfg: cfg, Scenario: Scenario{Ops: ops, Last: InWorkload}}
-	if life := p.life(); life.failed != nil {
+// Workload is operations that were carried out on a new store, for crashes in them to
+// be tried one after another, each with a life of its own after it. It is what fuzzers
+// and property tests try, thousands of times a second, where [Run] goes through
+// everything once. It is for one goroutine at a time.
+type Workload struct {
+	target *Target
+	cfg    *Config
+	play   *play            // of the operations
+	failed *Trial           // where they fail with no crash
+	cuts   map[int]cutPoint // that were tried, by place
+}
+
+// CarryOut carries out operations. Of cfg it takes Model and Depth.
+func CarryOut(t *Target, cfg *Config, ops []string) *Workload {
+	w := &Workload{target: t, cfg: cfg, play: t.begin(cfg.Model, ops, false), cuts: map[int]cutPoint{}}
+	if life := w.play.life(); life.failed != nil {
 		if again := t.begin(cfg.Model, ops, true).life(); again.failed != nil {
 			life = again // a replay compares after each operation, and may see it sooner
 		}
-		tr.Failure, tr.Scenario.Ops = life.failed, ops[:life.failOp+1]
-		return tr
+		w.failed = w.trial(ops[:life.failOp+1])
+		w.failed.Failure = life.failed
 	}
-	for depth := 0; depth <= cfg.Depth && (depth == 0 || c.Choose(4) == 3); depth++ {
-		tr.crash(p, c)
+	return w
+}
+
+// Crash makes up one scenario of the workload and carries it out: a crash, most
+// often in its last operation or after it, what that loses, and what becomes of the
+// store, with as many crashes in that as the config's Depth says. Whatever varies comes
+// from the chooser; the simplest choices are a cut at the end, and nothing lost.
+func (w *Workload) Crash(c Chooser) *Trial {
+	if w.failed != nil {
+		return w.failed
+	}
+	tr, p := w.trial(w.play.life().ops), w.play.fork()
+	for depth := 0; depth <= w.cfg.Depth && (depth == 0 || c.Choose(4) == 3); depth++ {
+		w.crash(tr, p, c)
 		p.judge(tr.Scenario.Last)
 		if tr.Failure = p.failure; tr.Failure != nil {
 			break
 		}
 	}
-	tr.lost = p.lost
 	return tr
+}
+
+// Crashes yields trials of the workload, one of [Workload.Crash] after another: as many
+// as the chooser says, but none after a failure. The simplest choice is one.
+func (w *Workload) Crashes(c Chooser) iter.Seq[*Trial] {
+	return func(yield func(*Trial) bool) {
+		tr := w.Crash(c)
+		for yield(tr) && tr.Failure == nil && c.Choose(8) > 0 {
+			tr = w.Crash(c)
+		}
+	}
+}
+
+// cutAt gives a cut of the last life of a play, and what is right there.
+func (w *Workload) cutAt(p *play, at int) cutPoint {
+	if len(p.lives) > 1 {
+		return p.life().cutAt(p.model, at)
+	}
+	cut, ok := w.cuts[at]
+	if !ok {
+		cut = p.life().cutAt(p.model, at)
+		w.cuts[at] = cut
+	}
+	return cut
+}
+
+func (w *Workload) trial(ops []string) *Trial {
+	return &Trial{target: w.target, cfg: w.cfg, Scenario: Scenario{Ops: ops, Last: InWorkload}}
+}
+
+// Once carries out a workload and tries one crash in it: see [Workload.Crash].
+func Once(t *Target, cfg *Config, ops []string, c Chooser) *Trial {
+	return CarryOut(t, cfg, ops).Crash(c)
 }
 
 // Trial is one scenario that a chooser made up, and what came of it.
@@ -40,7 +91,6 @@ type Trial struct {
 
 	target *Target
 	cfg    *Config
-	lost   [][]*faultfs.Effect
 }
 
 // Case gives a failure's case, as it is: see [Case.Shrink] for a smaller one. An
@@ -50,31 +100,31 @@ func (tr *Trial) Case() (*Case, error) {
 }
 
 // crash ends the life that a play has come to, and begins another on what is left.
-func (tr *Trial) crash(p *play, choose Chooser) {
+func (w *Workload) crash(tr *Trial, p *play, choose Chooser) {
 	sc, life := &tr.Scenario, p.life()
 	c := Crash{In: sc.Last}
 	c.At = chooseCrashPoint(life.trace, choose)
-	cut, right := life.cutAt(p.model, c.At)
+	cut := w.cutAt(p, c.At)
 	lost := newLossSet(len(cut.Pending))
 	if c.In == InWorkload {
 		begun, _ := life.answers(c.At)
-		sc.Ops = life.ops[:begun] // the others are not asked for
+		sc.Ops = life.ops[:begun:begun] // the others are not asked for
 		c.Kill = choose.Choose(4) == 3
 	}
 	if !c.Kill {
-		lost = chooseLost(cut, choose)
+		lost = chooseLost(cut.Cut, choose)
 	}
-	sim := c.leaves(cut, lost)
+	sim := c.leaves(cut.Cut, lost)
 	if sim == nil {
 		lost = newLossSet(len(cut.Pending))
-		sim = c.leaves(cut, lost)
+		sim = c.leaves(cut.Cut, lost)
 	}
-	b := newBranch(life, cut)
+	b := newBranch(life, cut.Cut)
 	c.Lost, c.last = b.lost(lost), b.last
 	if c.In == InRecovery && c.At == life.trace.Len() && len(c.Lost) == 0 {
 		c.At = AtEnd
 	}
-	p.ended(c, cut, lost, right)
+	p.ended(c, cut, lost)
 	sc.Crashes, sc.Last = append(sc.Crashes, c), InRecovery
 	if c.In != InProbes && choose.Choose(8) == 7 && p.live(InProbes, sim) == nil {
 		sc.Last = InProbes
