@@ -56,8 +56,11 @@ func soaked(t *testing.T, out, dir string) string {
 // has shown, and comes to the same as one that was not.
 func TestSoakSurvivesKills(t *testing.T) {
 	kills, rounds := 6, 12
-	if s := os.Getenv("CRASHSIM_KILLS"); s != "" {
+	switch {
+	case os.Getenv("CRASHSIM_KILLS") != "":
 		kills, rounds = 20, 40
+	case testing.Short(): // under the race detector each round takes seconds
+		kills, rounds = 3, 6
 	}
 	inEmptyFolder(t)
 	a := crashsimProcess(t, soakArgs(rounds, "--artifacts", "whole")...)
@@ -141,7 +144,10 @@ func findingsIn(out string) (list []string) {
 }
 
 func TestMergedShardsAreOneSoak(t *testing.T) {
-	const rounds, shards = 12, 4
+	rounds, shards := 12, 4
+	if testing.Short() { // as above
+		rounds = 6
+	}
 	inEmptyFolder(t)
 	a := crashsim(t, soakArgs(rounds, "--artifacts", "whole")...)
 	want := soaked(t, a.out, "whole")
