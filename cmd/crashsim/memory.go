@@ -20,8 +20,8 @@ var heldBy atomic.Pointer[byte]
 
 // holdMemory has the collector work when all of what is usual is used, and where what
 // lives takes more than two thirds of that, when half as much again is: little of what a
-// run makes lives on. With most above 0 that is as far as it goes. Whoever has set GOGC
-// has it as they want it. The caller stops it; calls may be nested.
+// run makes lives on. With most above 0 that is as far as it goes. Whoever has set GOGC or
+// GOMEMLIMIT has it as they want it. The caller stops it; calls may be nested.
 func holdMemory(usual, most int64) (stop func()) {
 	limit := func(live int64) int64 {
 		room := max(usual, live+live/2)
@@ -30,11 +30,11 @@ func holdMemory(usual, most int64) (stop func()) {
 		}
 		return room
 	}
-	if os.Getenv("GOGC") != "" {
-		if most <= 0 {
-			return func() {}
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		before := debug.SetMemoryLimit(-1) // looks
+		if most > 0 && most < before {
+			debug.SetMemoryLimit(most)
 		}
-		before := debug.SetMemoryLimit(most)
 		return func() { debug.SetMemoryLimit(before) }
 	}
 	self := new(byte)
