@@ -60,7 +60,7 @@ On a terminal there is one live view; else one line every 10 seconds. With --jso
 each line is one object, of type start, round, finding, progress (every 10 seconds)
 or summary: docs/soak.md has their fields. With --http there is a live page, with
 /metrics for Prometheus, /status.json, /healthz and /debug/pprof beside it.`,
-		Example: `  crashsim soak --rounds 4 --profile ci
+		Example: `  crashsim soak --rounds 2 --profile ci
   crashsim soak store --duration 8h --http 127.0.0.1:8080
   crashsim soak --resume
   crashsim soak store --rounds 4000 --shard 1/4 --artifacts shard-1`,
