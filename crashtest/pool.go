@@ -75,6 +75,18 @@ func newDeal(things, workers int) deal {
 	return d
 }
 
+// of gives the tasks of a list as the deal has it, each once.
+func (d deal) of(tasks []func()) (next func(worker int) func()) {
+	begun := 0
+	return func(worker int) func() {
+		if begun == len(tasks) {
+			return nil
+		}
+		begun++
+		return tasks[d.next(worker)]
+	}
+}
+
 // next gives the place of what the worker does next. There has to be something left.
 func (d deal) next(worker int) int {
 	if own := &d[worker]; own.from < own.to {

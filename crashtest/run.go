@@ -328,6 +328,7 @@ func (r *runner) judge(workload *session, jobs []*job) {
 // left of them to be tried is chosen here, in their order, and done side by side.
 func (r *runner) verdicts(workload *session, jobs []*job) [][]*verdict {
 	all := make([][]*verdict, len(jobs))
+	var tasks []func()
 	each := func(do func(j *job, l left, v **verdict)) {
 		for i, j := range jobs {
 			for k, l := range j.disks {
@@ -336,7 +337,8 @@ func (r *runner) verdicts(workload *session, jobs []*job) [][]*verdict {
 				}
 			}
 		}
-		r.explorer.tasks.work(r.cfg.Workers, nothing)
+		r.explorer.tasks.work(r.cfg.Workers, newDeal(len(tasks), r.cfg.Workers).of(tasks))
+		tasks = nil
 	}
 	for i, j := range jobs {
 		r.covered.crash(workload.lastSite(j.At), j.disks)
@@ -354,7 +356,8 @@ func (r *runner) verdicts(workload *session, jobs []*job) [][]*verdict {
 		if *v = r.oracle.judge(l.visit, j.allowed, r.level()); *v != nil || !r.firstUse(j, l) {
 			return
 		}
-		used := r.explorer.beginUse(j, l)
+		used, task := r.explorer.toUse(j, l)
+		tasks = append(tasks, task)
 		later = append(later, func() { *v = r.oracle.inUse(used, j.allowed) })
 	})
 	finish()
@@ -366,7 +369,7 @@ func (r *runner) verdicts(workload *session, jobs []*job) [][]*verdict {
 	}
 	each(func(j *job, l left, v **verdict) {
 		for kill := range r.killsOf(j, l) {
-			r.explorer.tasks.add(kill.explore)
+			tasks = append(tasks, kill.explore)
 			later = append(later, func() {
 				if *v == nil {
 					*v = kill.judge(r.oracle)

@@ -41,16 +41,16 @@ func (r *runner) killsOf(j *job, l left) iter.Seq[*recoveryKill] {
 	})
 }
 
-// beginUse leaves it to the workers to put the store to use in the life that has
-// recovered, with crashes.
-func (e *explorer) beginUse(j *job, l left) *visit {
-	v := &visit{state: l.visit.state}
-	e.tasks.add(func() { e.probe(v, j.image(l.lost)) })
-	return v
+// toUse gives the task of putting the store to use in the life that has recovered,
+// with crashes, and the visit that has what comes of it.
+func (e *explorer) toUse(j *job, l left) (v *visit, task func()) {
+	v = &visit{state: l.visit.state}
+	return v, func() { e.probe(v, j.image(l.lost)) }
 }
 
 func (e *explorer) use(o *oracle, j *job, l left) *verdict {
-	v := e.beginUse(j, l)
+	v, task := e.toUse(j, l)
+	e.tasks.add(task)
 	e.tasks.work(1, nothing)
 	return o.inUse(v, j.allowed)
 }
