@@ -61,7 +61,7 @@ func (c *content) overwrite(own *owner, p []byte, off int64) {
 		in := int(off % pageSize)
 		n := min(len(p), pageSize-in)
 		first := off - int64(in)
-		pg := c.take(own, int(first/pageSize), int(min(pageSize, c.size-first)))
+		pg := c.take(own, int(first/pageSize), int(max(0, min(pageSize, c.size-first))))
 		if short := in + n - len(pg.b); short > 0 {
 			pg.b = append(pg.b, make([]byte, short)...)
 		}

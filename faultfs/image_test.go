@@ -1,9 +1,11 @@
 package faultfs_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -254,4 +256,43 @@ func TestImagesAreThoseOfAllClosedSets(t *testing.T) {
 			break // and whoever stops is not given another
 		}
 	}
+}
+
+// A sector may be larger than the pages that content is kept in, and reach beyond the
+// size that a disk has.
+func TestSectorOfManyPages(t *testing.T) {
+	m := POSIX
+	m.Sector = 3 * 4096
+	old, text := strings.Repeat("o", 100), strings.Repeat("n", 9000)
+	sim := NewSim()
+	f, err := sim.OpenFile("f", os.O_RDWR|os.O_CREATE, 0o666)
+	if err == nil {
+		err = errors.Join(write(f, old), f.Sync(), sim.SyncDir("."), f.Truncate(9000), rewrite(f, text))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for disk := range cutAt(sim, m, -1).Images() {
+		data, err := ReadFile(disk, "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[string(data)] = true
+	}
+	for _, want := range []string{old, text, text[:100], old + strings.Repeat("\x00", 8900)} {
+		if !got[want] {
+			t.Errorf("no disk has %d bytes that begin with %.3s", len(want), want)
+		}
+	}
+	for data := range got {
+		if rest := strings.TrimLeft(data, data[:1]); strings.Trim(rest, "\x00") != "" {
+			t.Errorf("a disk has a part of a sector: %q", data)
+		}
+	}
+}
+
+func rewrite(f File, data string) error {
+	_, err := f.WriteAt([]byte(data), 0)
+	return err
 }
