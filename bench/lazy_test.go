@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,26 +69,38 @@ func BenchmarkLazy(b *testing.B) {
 
 // BenchmarkWorkers gives how many times as fast two workers on two cores are as one
 // on one. A lone worker with a second core beside it has its collector run there: it
-// is "x-two-cores" times as slow as two.
+// is "x-two-cores" times as slow as two. Two runs side by side, of one worker each, do
+// "x-apart" times as much as one by itself: that is what the machine has to give.
 func BenchmarkWorkers(b *testing.B) {
 	for _, s := range []crashtest.Search{crashtest.SearchExhaustive, crashtest.SearchLazy} {
 		b.Run(string(s), func(b *testing.B) {
-			timed := func(workers, cores int) time.Duration {
+			timed := func(runs, workers, cores int) time.Duration {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 				cfg := crashtest.Defaults()
 				cfg.Search, cfg.Workers = s, workers
-				target := workerruntime.Targets()[0]
-				_, took, _ := search(b, &target, cfg)
-				return took
+				begin := time.Now()
+				var wg sync.WaitGroup
+				for range runs {
+					wg.Go(func() {
+						target := workerruntime.Targets()[0]
+						if r, err := crashtest.Run(context.Background(), &target, cfg); err != nil || r.Err() != nil {
+							b.Error(err, r)
+						}
+					})
+				}
+				wg.Wait()
+				return time.Since(begin)
 			}
-			var one, beside, two time.Duration
+			var one, beside, two, apart time.Duration
 			for b.Loop() {
-				one += timed(1, 1)
-				beside += timed(1, 2)
-				two += timed(2, 2)
+				one += timed(1, 1, 1)
+				beside += timed(1, 1, 2)
+				two += timed(1, 2, 2)
+				apart += timed(2, 1, 2)
 			}
 			b.ReportMetric(float64(one)/float64(two), "x-faster")
 			b.ReportMetric(float64(beside)/float64(two), "x-two-cores")
+			b.ReportMetric(2*float64(one)/float64(apart), "x-apart")
 		})
 	}
 }
