@@ -104,8 +104,8 @@ const (
 	ZeroRange AllocMode = 0x10
 )
 
-// ReadFile reads the whole of a file.
-func ReadFile(fsys FS, name string) ([]byte, error) { return AppendFile(nil, fsys, name) }
+// ReadFile reads the whole of a file. What an empty one has is not nil.
+func ReadFile(fsys FS, name string) ([]byte, error) { return AppendFile([]byte{}, fsys, name) }
 
 // AppendFile reads the whole of a file behind what is in a buffer, which grows where it
 // has to.

@@ -33,15 +33,16 @@ func (s *Store) writeSnapshot(op, name string, data []byte, l *log) error {
 // one, and the new one once it has returned.
 func (s *Store) replace(op, name string, data []byte) error {
 	old, err := faultfs.ReadFile(s.fsys, name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	first := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !first {
 		return ioError(op, name, err)
 	}
 	tmp, err := s.writeTemp(op, name, all(data))
 	if err != nil {
 		return err
 	}
-	err = s.keepSpare(op, name, tmp, old == nil)
-	if err == nil && old != nil {
+	err = s.keepSpare(op, name, tmp, first)
+	if err == nil && !first {
 		// Both names: with neither a crash in the rename could leave nothing of
 		// what was acknowledged before.
 		err = s.syncNames(op, name)

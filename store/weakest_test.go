@@ -218,3 +218,29 @@ func TestSyncsOfASnapshot(t *testing.T) {
 	must(t, err)
 	wantEqual(t, "calls", strings.Join(good.calls, ", "), "create, write, sync, rename, sync of a folder, rename, sync of a folder")
 }
+
+// A snapshot with nothing in it is one that is there: what Repair puts in its place has
+// its second name for good before the rename, so that no crash leaves neither.
+func TestRepairOfAnEmptySnapshotKeepsAName(t *testing.T) {
+	sim := fill(t, 2)
+	name, spare := runtimeFile, runtimeSpare
+	writeFile(t, sim, name, nil)
+	must(t, errors.Join(sim.Remove(spare), sim.SyncDisk()))
+	from := sim.Trace().Len()
+	repair(t, sim)
+	images := 0
+	eachImage(t, sim.Trace(), weakest(t), func(at int, image *faultfs.Sim) {
+		if at < from {
+			return
+		}
+		images++
+		_, err := image.Stat(name)
+		_, spareErr := image.Stat(spare)
+		if err != nil && spareErr != nil {
+			t.Fatalf("after %d operations: %v, %v", at-from, err, spareErr)
+		}
+	})
+	if images < 50 {
+		t.Errorf("only %d disks", images)
+	}
+}
