@@ -51,7 +51,7 @@ func readLog(f faultfs.File) (*lines, error) {
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
 
-// free ends reading. Whoever reads few logs need not call it.
+// free ends reading. What lines has of the file but its size is gone then.
 func (l *lines) free() {
 	l.r.Reset(nil) // nor is the file to be held
 	readers.Put(l.r)

@@ -330,7 +330,9 @@ func (r *repairer) forgetSize(l *seenLog) error {
 	var content []byte
 	u, err := readSnapshotFile(r.s.fsys, opRepair, name, func(data []byte) (unsealed, error) {
 		u, err := parseJSON(opRepair, name, data, &snapshot)
-		content = u.content(data)
+		if u.logBytes != 0 { // it is sealed, and this a copy
+			content = u.content(data)
+		}
 		return u, err
 	})
 	if err != nil || u.logBytes == 0 {
@@ -350,6 +352,7 @@ func (r *repairer) copyGood(l *seenLog, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer lines.free()
 	out := bufio.NewWriterSize(w, int(max(16, min(lines.size, readBytes))))
 	again, counts := newLog(l.path, l.key), FileHealth{}
 	for lines.next() {

@@ -105,6 +105,7 @@ func (v *verifier) readLines(seen *seenLog, noted int64) error {
 	if err != nil {
 		return v.failed(l.path, err)
 	}
+	defer lines.free()
 	file.Bytes = lines.size
 	first := true // of the bad lines that nobody has noted
 	for lines.next() {
@@ -135,7 +136,11 @@ func (l *log) doubtful(f faultfs.File) bool {
 	again := newLog(l.path, l.key)
 	again.noted = l.noted
 	lines, err := readLog(f)
-	return err == nil && again.scan(opVerify, lines) == nil && again.doubt != nil
+	if err != nil {
+		return false
+	}
+	defer lines.free()
+	return again.scan(opVerify, lines) == nil && again.doubt != nil
 }
 
 // judge tells what is wrong with a line, and counts it where nothing is, or only
