@@ -51,12 +51,15 @@ func (w *Workload) Crash(c Chooser) *Trial {
 	return tr
 }
 
+// mostCrashes of a workload are tried at once: a fuzzer's bytes may be very many.
+const mostCrashes = 64
+
 // Crashes yields trials of the workload, one of [Workload.Crash] after another: as many
-// as the chooser says, but none after a failure. The simplest choice is one.
+// as the chooser says, up to 64, but none after a failure. The simplest choice is one.
 func (w *Workload) Crashes(c Chooser) iter.Seq[*Trial] {
 	return func(yield func(*Trial) bool) {
 		tr := w.Crash(c)
-		for yield(tr) && tr.Failure == nil && c.Choose(8) > 0 {
+		for n := 1; yield(tr) && tr.Failure == nil && n < mostCrashes && c.Choose(8) > 0; n++ {
 			tr = w.Crash(c)
 		}
 	}

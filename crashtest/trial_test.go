@@ -1,6 +1,7 @@
 package crashtest_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -150,10 +151,13 @@ func TestCrashesOfAWorkloadAreApart(t *testing.T) {
 			w := crashtest.CarryOut(target, cfg, ops)
 			for range 8 {
 				r := &crashtest.Recording{Chooser: c}
-				got := told(t, w.Crash(r))
+				tr := w.Crash(r)
 				want := crashtest.Once(target, cfg, ops, crashtest.Recorded(r.Choices))
-				if want := told(t, want); got != want {
+				if got, want := told(t, tr), told(t, want); got != want {
 					t.Fatalf("seed %d:\n%s\nalone:\n%s", seed, got, want)
+				}
+				if !reflect.DeepEqual(tr.Failure, want.Failure) {
+					t.Fatalf("seed %d: %+v, alone %+v", seed, tr.Failure, want.Failure)
 				}
 				crashes++
 				if want.Failure != nil {
@@ -187,6 +191,10 @@ func TestCrashesAreAsManyAsTheChooserSays(t *testing.T) {
 	}
 	if n, failed := count(sound, crashtest.Recorded(more)); n != 3 || failed != 0 {
 		t.Errorf("three: %d crashes, %d fail", n, failed)
+	}
+	always := crashtest.Recorded(slices.Repeat([]int{0, 0, 0, 0, 1}, 1000))
+	if n, failed := count(sound, always); n != 64 || failed != 0 {
+		t.Errorf("no end: %d crashes, %d fail", n, failed)
 	}
 	allLost := []int{0, 0, 1, 0, 1}
 	if n, failed := count(broken, crashtest.Recorded(slices.Repeat(allLost, 3))); n != 1 || failed != 1 {

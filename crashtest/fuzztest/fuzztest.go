@@ -12,9 +12,9 @@ import (
 const Cases = "testdata/cases"
 
 // Fuzz fuzzes the whole crash loop of a target: of two strings of bytes the first
-// chooses the workload ([Workload]), the second the crash in it and what it loses
-// ([crashtest.Once]). What fails is shrunk to a case and kept in [Cases]; replay
-// these with [crashtest.Regress] in a test.
+// chooses the workload ([Workload]), the second the crashes in it and what each loses
+// ([crashtest.Workload.Crashes]). What fails is shrunk to a case and kept in [Cases];
+// replay these with [crashtest.Regress] in a test.
 //
 //	func FuzzStore(f *testing.F) { fuzztest.Fuzz(f, &target, crashtest.Defaults()) }
 func Fuzz(f *testing.F, target *crashtest.Target, cfg crashtest.Config) {
