@@ -15,21 +15,36 @@ const (
 	soakMemory  = 256 << 20
 )
 
-// heldBy is the last call of holdMemory that is not over.
-var heldBy atomic.Pointer[byte]
+// A hold is one call of holdMemory.
+type hold struct{ usual, most int64 }
+
+// heldBy is the last that is not over.
+var heldBy atomic.Pointer[hold]
+
+// limit is what the process may have where so much of it lives.
+func (h *hold) limit(live int64) int64 {
+	room := max(h.usual, live+live/2)
+	if h.most > 0 {
+		room = min(room, h.most)
+	}
+	return room
+}
+
+// look sets the limit to what lives now, unless a later call has it.
+func (h *hold) look() {
+	if heldBy.Load() != h {
+		return
+	}
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	debug.SetMemoryLimit(h.limit(int64(s[0].Value.Uint64())))
+}
 
 // holdMemory has the collector work when all of what is usual is used, and where what
 // lives takes more than two thirds of that, when half as much again is: little of what a
 // run makes lives on. With most above 0 that is as far as it goes. Whoever has set GOGC or
 // GOMEMLIMIT has it as they want it. The caller stops it; calls may be nested.
 func holdMemory(usual, most int64) (stop func()) {
-	limit := func(live int64) int64 {
-		room := max(usual, live+live/2)
-		if most > 0 {
-			room = min(room, most)
-		}
-		return room
-	}
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		before := debug.SetMemoryLimit(-1) // looks
 		if most > 0 && most < before {
@@ -37,24 +52,20 @@ func holdMemory(usual, most int64) (stop func()) {
 		}
 		return func() { debug.SetMemoryLimit(before) }
 	}
-	self := new(byte)
-	outer := heldBy.Swap(self)
-	percent, before := debug.SetGCPercent(-1), debug.SetMemoryLimit(limit(0))
+	h := &hold{usual, most}
+	outer := heldBy.Swap(h)
+	percent, before := debug.SetGCPercent(-1), debug.SetMemoryLimit(h.limit(0))
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
-		s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		for {
 			select {
 			case <-done:
 				return
 			case <-tick.C:
-				if heldBy.Load() == self {
-					metrics.Read(s)
-					debug.SetMemoryLimit(limit(int64(s[0].Value.Uint64())))
-				}
+				h.look()
 			}
 		}
 	}()
