@@ -3,10 +3,11 @@ package store
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -29,20 +30,34 @@ const maxID = math.MaxUint64 - 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// marshal gives a value as JSON, with <, > and & as they are. What is not UTF-8
-// would come back as something else, and is refused.
+// encoder makes JSON with <, > and & as they are, in a buffer of its own.
+type encoder struct {
+	*json.Encoder
+	buf bytes.Buffer
+}
+
+// encoders are kept for the buffers that they have grown.
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.Encoder = json.NewEncoder(&e.buf)
+	e.SetEscapeHTML(false)
+	return e
+}}
+
+// marshal gives a value as JSON. What is not UTF-8 would come back as something else,
+// and is refused.
 func marshal(op string, value any, indent string) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
+	enc, _ := encoders.Get().(*encoder)
+	defer encoders.Put(enc)
+	enc.buf.Reset()
 	enc.SetIndent("", indent)
 	if err := enc.Encode(value); err != nil {
 		return nil, &Error{Op: op, Kind: ErrInvalid, Err: err}
 	}
-	if replaces(buf.Bytes()) {
+	if replaces(enc.buf.Bytes()) {
 		return nil, invalid(op, "a string that is not UTF-8")
 	}
-	return buf.Bytes(), nil
+	return bytes.Clone(enc.buf.Bytes()), nil
 }
 
 // replaces tells whether JSON from encoding/json has the escape that stands for a
@@ -68,7 +83,8 @@ func marshalLine(op string, value any) ([]byte, error) {
 		return nil, err
 	}
 	body := data[:len(data)-len("}\n")]
-	return fmt.Appendf(body, "%s%08x%s\n", sumBefore, crc32.Checksum(body, castagnoli), sumAfter), nil
+	sum := fmt32(crc32.Checksum(body, castagnoli))
+	return slices.Concat(body, []byte(sumBefore), sum[:], []byte(sumAfter+"\n")), nil
 }
 
 // record is what a line's own bytes tell of it.

@@ -49,6 +49,8 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.MaxWorkers, DefaultMaxWorkers)
 	def(&o.Limits.MaxEventBatchItems, DefaultMaxItems)
 	def(&o.Limits.MaxTranscriptProjectionItems, DefaultMaxItems)
-	def(&o.ProcessID, os.Getpid())
+	if o.ProcessID == 0 {
+		o.ProcessID = os.Getpid()
+	}
 	return o, nil
 }

@@ -37,9 +37,13 @@ const (
 
 // seal ends a snapshot that is JSON as [marshal] gives it.
 func seal(data []byte, logBytes int64) []byte {
+	const digits = 20 // of the largest number
 	body := bytes.TrimSuffix(data, []byte(objectEnd))
-	body = fmt.Appendf(body[:len(body):len(body)], "%s%d", sealBytes, logBytes)
-	return fmt.Appendf(body, "%s%08x%s", sealBefore, crc32.Checksum(body, castagnoli), sealAfter)
+	sealed := append(make([]byte, 0, len(body)+len(sealBytes)+digits+sealLen), body...)
+	sealed = strconv.AppendInt(append(sealed, sealBytes...), logBytes, 10)
+	sum := fmt32(crc32.Checksum(sealed, castagnoli))
+	sealed = append(append(sealed, sealBefore...), sum[:]...)
+	return append(sealed, sealAfter...)
 }
 
 // unsealed is a snapshot without its end.
