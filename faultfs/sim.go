@@ -213,7 +213,12 @@ func (s *Sim) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 		s.disk.edit(ino).data.resize(s.disk.own, 0)
 		s.record(&Op{Kind: OpTruncate, Ino: ino, Path: name, Mode: n.mode, OldSize: old})
 	}
-	return &simFile{sim: s.self, open: &open{ino: ino, name: name, flag: flag}}, nil
+	f := &struct {
+		simFile
+		open
+	}{open: open{ino: ino, name: name, flag: flag}}
+	f.sim, f.simFile.open = s.self, &f.open
+	return &f.simFile, nil
 }
 
 func (s *Sim) mayOpen(ino Ino, flag int) syscall.Errno {

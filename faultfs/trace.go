@@ -123,7 +123,7 @@ type Trace struct {
 	carriedLost []*Effect // what was lost then
 }
 
-const chunkOps = 16
+const chunkOps = 8
 
 // Len is the number of operations, marks included.
 func (t *Trace) Len() int { return t.n }
@@ -153,7 +153,7 @@ func (t *Trace) add() *Op {
 
 // keep copies bytes into the trace, many writes to one allocation.
 func (t *Trace) keep(p []byte) []byte {
-	const first, most = 4 << 10, 64 << 10 // of a slab: most traces are short
+	const first, most = 1 << 10, 64 << 10 // of a slab: most traces are short
 	if len(p) > most/4 {
 		return append([]byte(nil), p...)
 	}
