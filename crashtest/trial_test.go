@@ -214,3 +214,17 @@ func told(t *testing.T, tr *crashtest.Trial) string {
 	}
 	return c.Report
 }
+
+// BenchmarkCrash is what the engine's own part of the crash loop costs: the toy store
+// does next to nothing.
+func BenchmarkCrash(b *testing.B) {
+	target, cfg := toyTarget(flaws{}), crashtest.Defaults()
+	cfg.Depth = 1
+	c := crashtest.Seeded(1)
+	for b.Loop() {
+		if tr := crashtest.Once(target, &cfg, target.Generate(c, c.Choose(9)), c); tr.Failure != nil {
+			b.Fatal(tr.Failure)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "crashes/s")
+}

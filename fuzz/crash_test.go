@@ -2,6 +2,7 @@ package fuzz
 
 import (
 	"fmt"
+	"iter"
 	"syscall"
 	"testing"
 	"time"
@@ -68,30 +69,39 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// BenchmarkCrash is what the crash loop costs, on one worker: an execution is of one
-// input, which carries out its workload and tries some crashes in it.
+// BenchmarkCrash is what the crash loop costs, on one worker with GOMAXPROCS=1: with one
+// crash in each workload, and with as many as FuzzCrash tries for such bytes.
 func BenchmarkCrash(b *testing.B) {
+	b.Run("one", func(b *testing.B) {
+		benchmarkCrash(b, func(done *crashtest.Workload, c crashtest.Chooser) iter.Seq[*crashtest.Trial] {
+			return func(yield func(*crashtest.Trial) bool) { yield(done.Crash(c)) }
+		})
+	})
+	b.Run("several", func(b *testing.B) { benchmarkCrash(b, (*crashtest.Workload).Crashes) })
+}
+
+func benchmarkCrash(b *testing.B, crashes func(*crashtest.Workload, crashtest.Chooser) iter.Seq[*crashtest.Trial]) {
 	target, cfg := target(b, "single"), crashConfig()
 	inputs := make([][2][]byte, 1000)
 	c := crashtest.Seeded(1)
 	for i := range inputs {
 		inputs[i] = [2][]byte{randomBytes(c, 20), randomBytes(c, 20)}
 	}
-	n, crashes, before := 0, 0, cpuTime(b)
+	n, tried, before := 0, 0, cpuTime(b)
 	for b.Loop() {
 		in := inputs[n%len(inputs)]
 		n++
 		done := crashtest.CarryOut(target, &cfg, fuzztest.Workload(target, &cfg, in[0]))
-		for trial := range done.Crashes(crashtest.FromBytes(in[1])) {
-			crashes++
+		for trial := range crashes(done, crashtest.FromBytes(in[1])) {
+			tried++
 			if trial.Failure != nil {
 				b.Fatal(trial.Failure)
 			}
 		}
 	}
-	b.ReportMetric(float64(crashes)/b.Elapsed().Seconds(), "crashes/s")
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "executions/s")
-	b.ReportMetric(float64(crashes)/(cpuTime(b)-before).Seconds(), "crashes/cpu-s")
+	b.ReportMetric(float64(tried)/b.Elapsed().Seconds(), "crashes/s")
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "workloads/s")
+	b.ReportMetric(float64(tried)/(cpuTime(b)-before).Seconds(), "crashes/cpu-s")
 }
 
 // cpuTime is what this process has used: on a machine that does other things, too,
