@@ -50,6 +50,22 @@ func complete(root *cobra.Command) {
 	}
 }
 
+// completion is cobra's command, but for a shell that it does not know.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args, c.RunE = cobra.ArbitraryArgs, func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("%q is no shell that completion is for; see: crashsim completion", args[0])
+			}
+			return c.Help()
+		}
+	}
+}
+
 func completeTarget(_ *cobra.Command, args []string, _ string) (list []string, _ cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		for _, t := range workerruntime.Targets() {

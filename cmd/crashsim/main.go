@@ -116,6 +116,7 @@ replay differs; 4 inconclusive: a cap was reached, or nothing was explored;
 	root.SetHelpCommand(helpCommand())
 	complete(root)
 	root.AddCommand(litmusCommand())
+	completion(root)
 	return root
 }
 
