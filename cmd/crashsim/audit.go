@@ -34,13 +34,7 @@ tried; 130 interrupted.`,
 		Example: `  crashsim audit store
   crashsim audit seedstore --json`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name := "store"
-			if len(args) > 0 {
-				name = args[0]
-			}
-			return f.audit(cmd, name)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.audit(cmd, targetArg(args)) },
 	}
 	f.searchFlags(cmd)
 	f.flag(cmd)
@@ -59,20 +53,11 @@ func (f *auditFlags) audit(cmd *cobra.Command, name string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if err := f.publisher.check(); err != nil {
-		return err
-	}
-	dir, err := openArtifacts(f.artifacts)
+	out, done, err := f.begin(cmd, target)
 	if err != nil {
 		return err
 	}
-	defer dir.done()
-	if err := crashtest.Canary(cmd.Context(), f.Config); err != nil {
-		return &exitError{exitBroken, err}
-	}
-	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
-	out.start(target, &f.runFlags)
-	f.Progress = out.progress
+	defer done()
 	result, err := crashtest.Audit(cmd.Context(), target, f.Config)
 	out.endProgress()
 	if err != nil {

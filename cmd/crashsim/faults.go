@@ -45,13 +45,7 @@ With --fault only that plan is tried.
 		Example: `  crashsim faults store
   crashsim faults seedstore --fault 'write path=events.jsonl nth=3: short=1 ENOSPC'`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name := "store"
-			if len(args) > 0 {
-				name = args[0]
-			}
-			return f.runFaults(cmd, name)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.runFaults(cmd, targetArg(args)) },
 	}
 	f.searchFlags(cmd)
 	f.flag(cmd)
@@ -102,20 +96,12 @@ func (f *faultFlags) runFaults(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.publisher.check(); err != nil {
-		return err
-	}
-	dir, err := openArtifacts(f.artifacts)
+	out, done, err := f.begin(cmd, target)
 	if err != nil {
 		return err
 	}
-	defer dir.done()
-	if err := crashtest.Canary(cmd.Context(), f.Config); err != nil {
-		return &exitError{exitBroken, err}
-	}
-	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
-	out.start(target, &f.runFlags)
-	cfg.Progress = out.progress
+	defer done()
+	cfg.Progress = f.Progress
 	result, err := crashtest.Faults(cmd.Context(), target, cfg)
 	out.endProgress()
 	if err != nil {

@@ -155,6 +155,14 @@ func targetOnly(cmd *cobra.Command, args []string) error {
 	return cobra.MaximumNArgs(1)(cmd, args)
 }
 
+// targetArg is the target that a command line names, or the store.
+func targetArg(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return "store"
+}
+
 func version() string {
 	v := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

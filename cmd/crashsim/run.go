@@ -45,13 +45,7 @@ run.`,
 		Example: `  crashsim run seedstore --ops 4
   crashsim run store --seed 7 --ops 40`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name := "store"
-			if len(args) > 0 {
-				name = args[0]
-			}
-			return f.run(cmd, name)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, targetArg(args)) },
 	}
 	f.searchFlags(cmd)
 	f.flag(cmd)
@@ -99,6 +93,27 @@ func (f *runFlags) check() error {
 	return nil
 }
 
+// begin is the beginning of a command that explores a target, once its flags are
+// checked: where it is to write is there, and the engine can be believed. The caller is
+// done at its end.
+func (f *runFlags) begin(cmd *cobra.Command, target *crashtest.Target) (out *output, done func(), err error) {
+	if err := f.publisher.check(); err != nil {
+		return nil, nil, err
+	}
+	dir, err := openArtifacts(f.artifacts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := crashtest.Canary(cmd.Context(), f.Config); err != nil {
+		dir.done()
+		return nil, nil, &exitError{exitBroken, err}
+	}
+	out = newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
+	out.start(target, f)
+	f.Progress = out.progress
+	return out, dir.done, nil
+}
+
 func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	target, err := targetNamed(name)
 	if err != nil {
@@ -107,26 +122,17 @@ func (f *runFlags) run(cmd *cobra.Command, name string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if err := f.publisher.check(); err != nil {
-		return err
-	}
 	if len(f.models) > 1 && !cmd.Flags().Changed("search") {
 		f.Search = crashtest.SearchLazy // else it would take fourteen times as long
 	}
 	if f.wanted, err = readProbes(f.probes); err != nil {
 		return err
 	}
-	dir, err := openArtifacts(f.artifacts)
+	out, done, err := f.begin(cmd, target)
 	if err != nil {
 		return err
 	}
-	defer dir.done()
-	if err := crashtest.Canary(cmd.Context(), f.Config); err != nil {
-		return &exitError{exitBroken, err}
-	}
-	out := newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
-	out.start(target, f)
-	f.Progress = out.progress
+	defer done()
 	if len(f.models) > 1 {
 		return f.runModels(cmd, target, out)
 	}

@@ -100,10 +100,7 @@ func profileNames() string {
 }
 
 func (f *soakFlags) run(cmd *cobra.Command, args []string) error {
-	name := "store"
-	if len(args) > 0 {
-		name = args[0]
-	}
+	name := targetArg(args)
 	page, err := f.listen()
 	if err != nil {
 		return err
