@@ -60,6 +60,16 @@ func mended(t *testing.T, disk *faultfs.Sim, name string, data []byte, records i
 	must(t, again.AppendTranscriptEntry(entry("w", 100, "")))
 	must(t, again.Close())
 	opened(t, sim)
+
+	sim = disk.Fork()
+	writeFile(t, sim, name, data)
+	mender := open(t, sim) // it need not be opened again to take more
+	must(t, mender.AppendEvent(event(100, "")))
+	must(t, mender.AppendTranscriptEntry(entry("w", 100, "")))
+	must(t, mender.Close())
+	if n := logs[name](opened(t, sim)); n != records+1 {
+		t.Fatalf("%q: %d records after one more, want %d", data, n, records+1)
+	}
 }
 
 // refused wants ErrCorrupt that tells the place, and nothing changed.

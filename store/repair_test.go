@@ -107,6 +107,30 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// What is damaged again after a repair is kept again, and not taken for what was kept
+// before.
+func TestRepairKeepsEachOriginal(t *testing.T) {
+	sim := killed(t, 3)
+	kept := map[string][]byte{}
+	for _, old := range []string{"event 1", "event 2"} {
+		data := bytes.Replace(readFile(t, sim, eventsFile), []byte(old), []byte("event 9"), 1)
+		writeFile(t, sim, eventsFile, data)
+		for _, d := range repair(t, sim) {
+			if d.Path == eventsFile {
+				kept[d.Kept] = data
+			}
+		}
+	}
+	if len(kept) != 2 {
+		t.Fatalf("%d files are kept, want 2", len(kept))
+	}
+	for name, want := range kept {
+		if got := readFile(t, sim, name); !bytes.Equal(got, want) {
+			t.Fatalf("%s holds %q, want %q", name, got, want)
+		}
+	}
+}
+
 // A crash in a repair leaves what the next one can go on from, with the same
 // result. What opens before that shows no loss of damage without telling of it.
 func TestRepairCrashes(t *testing.T) {
