@@ -73,6 +73,9 @@ func (r *AuditResult) Count(v AuditVerdict) (n int) {
 // notices. Ops of the configuration are those of one workload; Model, MaxStates
 // and Depth are the bounds within which a mistake is said to make no difference.
 func Audit(ctx context.Context, t *Target, cfg Config) (*AuditResult, error) {
+	if _, err := t.workload(&cfg); err != nil {
+		return nil, err
+	}
 	a := &auditor{target: t, cfg: cfg, sites: &sites{}, baselines: map[string]*baseline{}}
 	a.cfg.Workers, a.cfg.Progress = 1, nil // the mutants are what is done in parallel
 	if err := a.survey(ctx, cfg); err != nil {
@@ -143,13 +146,6 @@ type auditor struct {
 	baselines map[string]*baseline // by their operations
 }
 
-// given is the target with a workload of one's own.
-func (t *Target) given(ops []string) *Target {
-	own := *t
-	own.Generate = func(Chooser, int) []string { return ops }
-	return &own
-}
-
 // audit tries one mutant in some workloads, each explored whole.
 func (a *auditor) audit(ctx context.Context, m *Audited) error {
 	begin := time.Now()
@@ -189,7 +185,7 @@ func (a *auditor) try(ctx context.Context, m *Audited, mut *mutant, list []*audi
 		}
 		cfg := a.cfg
 		cfg.pick = func(f *Finding) (bool, error) { return a.kills(ctx, mut, w, f) }
-		r, err := Run(ctx, mut.on(a.target.given(w.ops)), cfg)
+		r, err := explore(ctx, mut.on(a.target), cfg, w.ops)
 		if err != nil {
 			return false, 0, fmt.Errorf("%s, %s: %w", m.Site, m.Mutation, err)
 		}

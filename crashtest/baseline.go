@@ -34,7 +34,7 @@ func (a *auditor) baseline(ctx context.Context, ops []string) (*baseline, error)
 		cfg := a.cfg
 		cfg.KeepGoing, cfg.met = true, b.causes
 		cfg.Search = SearchExhaustive // a lazy one does not come to every disk
-		b.result, b.err = Run(ctx, b.on(a.target.given(ops)), cfg)
+		b.result, b.err = explore(ctx, b.on(a.target), cfg, ops)
 	})
 	return b, b.err
 }

@@ -160,7 +160,7 @@ func (c *Case) UnmarshalText(text []byte) error {
 	lines := strings.Split(head, "\n")
 	if lines[0] != caseVersion {
 		if strings.HasPrefix(lines[0], "crashsim case ") {
-			return fmt.Errorf("line 1: %q is another version than %q: use the crashsim that wrote it", lines[0], caseVersion)
+			return fmt.Errorf("line 1: %q is another version than %q: use the crashsim that wrote it", shorten(lines[0]), caseVersion)
 		}
 		return fmt.Errorf("line 1: not a case file: it would begin with %q", caseVersion)
 	}
@@ -172,7 +172,7 @@ func (c *Case) UnmarshalText(text []byte) error {
 	for i, line := range lines[1:] {
 		key, value, ok := strings.Cut(line, ": ")
 		if !ok {
-			return fmt.Errorf("line %d: %q is not of the form \"name: value\"", i+2, line)
+			return fmt.Errorf("line %d: %q is not of the form \"name: value\"", i+2, shorten(line))
 		}
 		if seen[key] && key != "rule" && key != "op" && key != "crash" && key != "lost" {
 			return fmt.Errorf("line %d: a second %q", i+2, key)
@@ -182,8 +182,12 @@ func (c *Case) UnmarshalText(text []byte) error {
 			return fmt.Errorf("line %d: %w", i+2, err)
 		}
 	}
-	if c.Target == "" || c.Model == "" || c.Kind == "" || c.Scenario.Last == "" {
-		return errors.New("target, model, failure or last is missing")
+	for _, f := range []struct{ name, value string }{
+		{"target", c.Target}, {"model", c.Model}, {"failure", string(c.Kind)}, {"last", string(c.Scenario.Last)},
+	} {
+		if f.value == "" {
+			return fmt.Errorf("there is no line %q before the report", f.name+": ...")
+		}
 	}
 	if c.Rules != "" {
 		switch m, err := faultfs.ParseModel(c.Rules); {

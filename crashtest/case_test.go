@@ -110,7 +110,7 @@ func explore(t *testing.T, target *crashtest.Target, ops []string) *crashtest.Re
 	t.Helper()
 	own := *target
 	own.Generate = func(crashtest.Chooser, int) []string { return ops }
-	r, err := crashtest.Run(context.Background(), &own, crashtest.Defaults())
+	r, err := crashtest.Run(context.Background(), &own, config(len(ops))) // which may be none
 	if err != nil {
 		t.Fatal(err)
 	}

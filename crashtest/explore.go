@@ -65,6 +65,8 @@ func (e *explorer) refer(reference map[stateID]Model, calm bool) {
 
 // A visit is one disk, and what came of recovering from it.
 type visit struct {
+	disk faultfs.Key // zero of what a kill left
+
 	mu     sync.Mutex
 	level  int  // of what was done with it, see explore
 	tried  bool // and whether that was with probes
@@ -218,7 +220,7 @@ func (e *explorer) probe(v *visit, sim *faultfs.Sim) {
 		return
 	}
 	v.probed = true
-	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
+	s := e.target.apply(sim, model, e.target.probes(model), false, e.in)
 	v.probeFail, v.probeStates, v.answered = s.failed, s.states, s.firstAnswer()
 	if e.calm {
 		return
@@ -315,6 +317,9 @@ func (e *explorer) anew(counted *tally) *explorer {
 // disk gives the visit of a disk.
 func (e *explorer) disk(k faultfs.Key) *visit {
 	v, made := e.visits.get(k)
+	if made {
+		v.disk = k
+	}
 	if made && !e.counted.has(k) {
 		e.fresh.Add(1)
 	}

@@ -18,7 +18,8 @@ type FaultConfig struct {
 	// sample by the seed.
 	Pairs int
 	// Starts is how many of the disks that crashes leave are recovered from with
-	// faults, each of another way that recovery goes.
+	// faults, each of another way that recovery goes, beside that at the end of the
+	// workload; with 0 that is not, either.
 	Starts int
 	// Beside says that others work in the process: goroutines that the target leaves
 	// running cannot be told from theirs, and are not looked for.
@@ -133,7 +134,11 @@ type matrix struct {
 // leave in the same way; then pairs of faults. The result depends on cfg without
 // Workers, and on nothing else.
 func Faults(ctx context.Context, t *Target, cfg FaultConfig) (*FaultResult, error) {
-	return faultsOn(ctx, t, cfg, t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+	ops, err := t.workload(&cfg.Config)
+	if err != nil {
+		return nil, err
+	}
+	return faultsOn(ctx, t, cfg, ops)
 }
 
 func faultsOn(ctx context.Context, t *Target, cfg FaultConfig, ops []string) (*FaultResult, error) {
@@ -158,7 +163,7 @@ func faultsOn(ctx context.Context, t *Target, cfg FaultConfig, ops []string) (*F
 
 func newMatrix(t *Target, cfg FaultConfig, ops []string) *matrix {
 	m := &matrix{cfg: &cfg, rows: map[string]*FaultRow{}, known: map[string]bool{}, res: &FaultResult{}}
-	m.runner = &runner{target: t, cfg: &cfg.Config, in: newInterner(), used: map[wayTo]bool{}, covered: newCoverage(), result: &m.res.Result}
+	m.runner = &runner{target: t, cfg: &cfg.Config, in: newInterner(), used: map[use]bool{}, covered: newCoverage(), result: &m.res.Result}
 	m.explorer = newExplorer(t, &cfg.Config, m.in)
 	m.ref = newRefGraph(m.in)
 	m.plain = m.runner.plain(ops)
@@ -265,7 +270,7 @@ func (m *matrix) run(ctx context.Context, phase string, jobs []*faultJob) (done 
 			}
 			j := some[begun]
 			begun++
-			m.cfg.tell(Progress{Phase: phase, Done: done + begun, Total: len(jobs), Unique: m.explorer.seen()})
+			m.cfg.tell(Progress{Phase: phase, Done: done + begun, Total: len(jobs), Recoveries: m.explorer.seen()})
 			return func() { m.do(j) }
 		})
 		if m.explorer.hasDiverged() {

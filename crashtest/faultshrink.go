@@ -20,7 +20,7 @@ func (m *matrix) findings(ctx context.Context) (list []*Finding, err error) {
 		}
 		i := done
 		done++
-		m.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: m.explorer.seen()})
+		m.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Recoveries: m.explorer.seen()})
 		return func() { small[i] = m.shrink(ctx, groups[i]) }
 	})
 	for _, s := range grouped(small) {

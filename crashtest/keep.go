@@ -13,7 +13,8 @@ import (
 
 // Keeper makes of failed trials what people want of them: the smallest case, kept
 // in a folder. A fuzzer fails in one way many times over: the first of each kind is
-// shrunk, the others are told as they are. It is safe for concurrent use.
+// shrunk, and the others are told as they are, with where that is kept. It is safe for
+// concurrent use.
 type Keeper struct {
 	Dir string // of the case files, such as "testdata/cases"; made when it is needed
 
@@ -33,21 +34,23 @@ func (k *Keeper) Err(ctx context.Context, tr *Trial) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	path, known := k.seen[c.Kind]
-	if !known {
-		small, err := c.Shrink(ctx, tr.target, *tr.cfg)
-		if err == nil && small != nil {
-			c = small // else the case as it came is all there is
-		}
-		if path, err = c.Keep(k.Dir); err != nil {
-			return fmt.Errorf("%w; not kept: %s", err, c.Report)
-		}
-		if k.seen == nil {
-			k.seen = map[Kind]string{}
-		}
-		k.seen[c.Kind] = path
+	const how = "crashtest.Regress replays it, and so does crashsim replay, of a target that it lists"
+	if path := k.seen[c.Kind]; path != "" {
+		return fmt.Errorf("%s\nREPRODUCE: another failure of this kind was found first, and is kept in %s: %s", c.Report, path, how)
 	}
-	return fmt.Errorf("%s\nREPRODUCE: crashtest.Regress replays what is kept in %s; so does crashsim replay, of a target that it lists", c.Report, path)
+	small, err := c.Shrink(ctx, tr.target, *tr.cfg)
+	if err == nil && small != nil {
+		c = small // else the case as it came is all there is
+	}
+	path, err := c.Keep(k.Dir)
+	if err != nil {
+		return fmt.Errorf("%w; not kept: %s", err, c.Report)
+	}
+	if k.seen == nil {
+		k.seen = map[Kind]string{}
+	}
+	k.seen[c.Kind] = path
+	return fmt.Errorf("%s\nREPRODUCE: this is kept in %s: %s", c.Report, path, how)
 }
 
 const caseExt = ".case"
@@ -99,6 +102,9 @@ func Regress(ctx context.Context, dir string, cfg Config, targets ...Target) err
 }
 
 func regress(ctx context.Context, path string, cfg Config, targets []Target) error {
+	if err := cfg.valid(); err != nil {
+		return err
+	}
 	if filepath.Ext(path) != caseExt {
 		return fmt.Errorf("not a case: its name would end in %s", caseExt)
 	}
@@ -112,6 +118,9 @@ func regress(ctx context.Context, path string, cfg Config, targets []Target) err
 	}
 	for i := range targets {
 		if t := &targets[i]; t.Name == c.Target {
+			if err := t.Valid(); err != nil {
+				return err
+			}
 			return c.regress(ctx, cfg, t)
 		}
 	}

@@ -170,7 +170,7 @@ func (e *explorer) lazilyProbe(v *visit, sim *faultfs.Sim) []faultfs.Read {
 		return places.Local(e.known.of(l.reads))
 	}
 	sim.Watch()
-	s := e.target.apply(sim, model, e.target.Probes(model), false, e.in)
+	s := e.target.apply(sim, model, e.target.probes(model), false, e.in)
 	var all reads
 	all.add(sim.Reads())
 	var probes []branch

@@ -40,7 +40,7 @@ type Cause struct {
 // allows a part of the same disks (see [faultfs.Model.Weaker]).
 func RunModels(ctx context.Context, t *Target, cfg Config, models []faultfs.Model) (*ModelsResult, error) {
 	r := &ModelsResult{}
-	tell := cfg.Progress
+	tell, before := cfg.Progress, 0
 	for _, m := range weakestFirst(models) {
 		run := ModelRun{Model: m, ImpliedBy: r.heldBy(m)}
 		if run.ImpliedBy == "" && ctx.Err() == nil {
@@ -48,7 +48,7 @@ func RunModels(ctx context.Context, t *Target, cfg Config, models []faultfs.Mode
 			own.Model = m
 			if tell != nil {
 				own.Progress = func(p Progress) {
-					p.Phase = m.Name + ", " + p.Phase
+					p.Phase, p.Recoveries = m.Name+", "+p.Phase, p.Recoveries+before
 					tell(p)
 				}
 			}
@@ -56,6 +56,7 @@ func RunModels(ctx context.Context, t *Target, cfg Config, models []faultfs.Mode
 			if run.Result, err = Run(ctx, t, own); err != nil {
 				return nil, err
 			}
+			before += run.Result.Recoveries
 		}
 		r.Runs = append(r.Runs, run)
 	}

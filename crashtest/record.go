@@ -57,6 +57,7 @@ type Settings struct {
 	Seed      uint64   `json:"seed"`
 	Ops       int      `json:"ops,omitempty"`
 	MaxStates int      `json:"max_states"`
+	Search    Search   `json:"search,omitempty"` // "" in records of old
 	Depth     int      `json:"depth"`
 	KeepGoing bool     `json:"keep_going"`
 	Workers   int      `json:"workers"`
@@ -144,7 +145,7 @@ func NewRecord(t *Target, cfg Config, r *Result) *Record {
 		Format: RecordFormat, Version: RecordVersion, Command: "run",
 		Target: t.Name, TargetDoc: t.Doc,
 		Settings: Settings{
-			Models: []string{cfg.Model.Name}, Seed: cfg.Seed, Ops: cfg.Ops, MaxStates: cfg.MaxStates,
+			Models: []string{cfg.Model.Name}, Seed: cfg.Seed, Ops: cfg.Ops, MaxStates: cfg.MaxStates, Search: cfg.Search,
 			Depth: cfg.Depth, KeepGoing: cfg.KeepGoing, Workers: cfg.Workers,
 		},
 		Verdict: r.Verdict, Interrupted: r.Interrupted,
@@ -177,6 +178,7 @@ func notSearched(cfg Config, r *Result) []string {
 	return append(list,
 		"Other workloads than that of this seed.",
 		otherModels(cfg.Model.Name),
+		"Kills inside more than one of the recoveries that go the same way to the same state, and of which the same is right.",
 		fmt.Sprintf("Crashes inside recovery deeper than %d, one in another.", cfg.Depth),
 	)
 }

@@ -116,11 +116,14 @@ func (p *play) tellCrash(b *strings.Builder, c Crash, i int, life *session) {
 	case c.Kill:
 		return
 	case len(lost) == 0:
-		b.WriteString("    nothing is lost; what was done last:\n")
-		if op := life.trace.Last(cut); op != nil {
-			fmt.Fprintf(b, "      %s\n", brief(op.String()))
-			tellStack(b, op.Stack)
+		op := life.trace.Last(cut)
+		if op == nil {
+			b.WriteString("    nothing is lost: the store has changed nothing on this disk (does Open use the one that it is given?)\n")
+			return
 		}
+		b.WriteString("    nothing is lost; what was done last:\n")
+		fmt.Fprintf(b, "      %s\n", brief(op.String()))
+		tellStack(b, op.Stack)
 	default:
 		tellLost(b, lost)
 	}

@@ -53,16 +53,21 @@ func (c *Config) tell(p Progress) {
 type Progress struct {
 	Phase       string
 	Done, Total int // of the phase's cuts, or of the failures to shrink
-	Unique      int // different disks so far
+	Recoveries  int // so far, about: a disk that comes again later may count again
 }
 
 // Run explores a target: its workload as it is, then with a power cut at each
 // moment, then with its process killed at each. The result depends on the target
 // and on Model, Seed, Ops, MaxStates, Search, Whole, Depth and KeepGoing, and on
 // nothing else. When ctx ends, what has begun is finished, and the result is of that much. An
-// error says that the target does not do the same twice ([ErrDiverged]).
+// error says that the target does not do the same twice ([ErrDiverged]), or that
+// something is missing in it or in cfg.
 func Run(ctx context.Context, t *Target, cfg Config) (*Result, error) {
-	return explore(ctx, t, cfg, t.Generate(Seeded(derive(cfg.Seed, 1)), cfg.Ops))
+	ops, err := t.workload(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	return explore(ctx, t, cfg, ops)
 }
 
 // Check is Run for a test: an error says all that is wrong, and what would mend it,
@@ -84,7 +89,7 @@ func Check(ctx context.Context, t *Target, cfg Config) error {
 }
 
 func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result, error) {
-	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[wayTo]bool{}, ways: map[uint64]bool{},
+	r := &runner{target: t, cfg: &cfg, in: newInterner(), used: map[use]bool{}, ways: map[killWay]bool{},
 		covered: newCoverage(), sometimes: newSometimes(), result: &Result{}}
 	r.explorer = newExplorer(t, &cfg, r.in)
 	workload := r.plain(ops)
@@ -93,7 +98,11 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	r.explorer.refer(workload.reference(), false)
 	r.oracle = newOracle(t, r.in, workload)
 
-	r.fails = len(r.suspects) > 0 || r.failsAtOnce(ctx, workload)
+	var first *suspect
+	if len(r.suspects) == 0 {
+		first = r.failsAtOnce(ctx, workload)
+	}
+	r.fails = len(r.suspects) > 0 || first != nil
 	r.phase(ctx, "power cuts", workload, powerCuts(workload, cfg.Model))
 	if !r.fails || cfg.KeepGoing {
 		r.phase(ctx, "kills", workload, kills(workload, cfg.Model))
@@ -103,6 +112,9 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	}
 	if r.explorer.hasDiverged() {
 		return nil, fmt.Errorf("%w: on equal disks its recovery looked at different things; a search that is not lazy needs no such promise", ErrDiverged)
+	}
+	if len(r.suspects) == 0 && first != nil { // of what was tried since, none was that disk
+		r.suspects = []*suspect{first}
 	}
 	r.count()
 	r.result.Coverage, r.result.Probes = r.covered.result(), r.sometimes.probes()
@@ -123,10 +135,10 @@ type runner struct {
 	tally     tally
 	oracle    *oracle
 	suspects  []*suspect
-	used      map[wayTo]bool
-	ways      map[uint64]bool // of recoveries that were killed
-	fails     bool            // it is known already
-	killed    int             // of the workload
+	used      map[use]bool
+	ways      map[killWay]bool // of recoveries that were killed
+	fails     bool             // it is known already
+	killed    int              // of the workload
 	covered   *coverage
 	sometimes *sometimes
 	result    *Result
@@ -153,8 +165,9 @@ func (r *runner) maxStates() int {
 	return r.cfg.MaxStates
 }
 
-// failsAtOnce tries a few disks at each cut and no more than recovery from them.
-func (r *runner) failsAtOnce(ctx context.Context, workload *session) bool {
+// failsAtOnce tries a few disks at each cut and no more than recovery from them. It gives
+// the first that fails, nil where none does.
+func (r *runner) failsAtOnce(ctx context.Context, workload *session) *suspect {
 	few := newExplorer(r.target, r.cfg, r.in)
 	few.allow(min(r.cfg.MaxStates, statesAfterFailure))
 	o := newOracle(r.target, r.in, workload)
@@ -162,15 +175,15 @@ func (r *runner) failsAtOnce(ctx context.Context, workload *session) bool {
 		a := few.after(j.Cut, recovered, false)
 		few.tasks.work(r.cfg.Workers, nothing)
 		for _, d := range a.disks {
-			if o.judge(d.visit, j.allowed, recovered) != nil {
-				return true
+			if v := o.judge(d.visit, j.allowed, recovered); v != nil {
+				return newSuspect(workload, j, d.lost, v)
 			}
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return false
+	return nil
 }
 
 // plain runs the workload with no crash at all. An operation at which the store
@@ -215,7 +228,7 @@ func (r *runner) phase(ctx context.Context, name string, workload *session, cuts
 			}
 			j := some[deal.next(worker)]
 			begun++
-			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Unique: r.explorer.seen()})
+			r.cfg.tell(Progress{Phase: name, Done: done + begun, Total: len(jobs), Recoveries: r.explorer.seen()})
 			return func() { r.do(j) }
 		})
 		explored := slices.DeleteFunc(slices.Clone(some), func(j *job) bool { return j.aftermath == nil })

@@ -169,7 +169,7 @@ func (p *play) live(next Life, sim *faultfs.Sim) error {
 			p.unseen = p.allowed
 		}
 		p.allowed = []stateID{shown}
-		p.lives = append(p.lives, p.target.apply(sim, model, p.target.Probes(model), false, p.in))
+		p.lives = append(p.lives, p.target.apply(sim, model, p.target.probes(model), false, p.in))
 	}
 	return nil
 }

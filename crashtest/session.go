@@ -38,11 +38,19 @@ type session struct {
 	failOp int      // at which operation, -1 at opening
 }
 
+func (t *Target) open(sim *faultfs.Sim) (Store, error) {
+	store, err := t.Open(sim)
+	if store == nil && err == nil {
+		err = errors.New("the target's Open gives neither a store nor an error")
+	}
+	return store, err
+}
+
 // recover opens the store on a disk, asks for its state and closes it.
 func (t *Target) recover(sim *faultfs.Sim, in *interner) *session {
 	s := &session{final: sim, failOp: -1, shown: noState}
 	s.failed = guard(sim, func() *Failure {
-		store, err := t.Open(sim)
+		store, err := t.open(sim)
 		if err != nil {
 			return &Failure{Kind: Refused, Detail: err.Error()}
 		}
@@ -77,7 +85,7 @@ func closed(store Store) *Failure {
 func (t *Target) apply(sim *faultfs.Sim, model Model, ops []string, compare bool, in *interner) *session {
 	s := &session{ops: ops, final: sim, failOp: -1, models: []Model{model}, states: []stateID{in.id(model.State())}}
 	s.failed = guard(sim, func() *Failure {
-		store, err := t.Open(sim)
+		store, err := t.open(sim)
 		if err != nil {
 			return &Failure{Kind: Refused, Detail: err.Error()}
 		}
@@ -111,7 +119,7 @@ func (s *session) step(t *Target, sim *faultfs.Sim, store Store, i int, op strin
 	var err error
 	if op == Reopen {
 		if err = store.Close(); err == nil {
-			store, err = t.Open(sim)
+			store, err = t.open(sim)
 		}
 	} else {
 		got, err = store.Apply(op)

@@ -117,7 +117,7 @@ func (r *runner) findings(ctx context.Context) (list []*Finding, err error) {
 		})
 	}
 	for i := range groups {
-		r.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Unique: r.explorer.seen()})
+		r.cfg.tell(Progress{Phase: "shrinking", Done: i, Total: len(groups), Recoveries: r.explorer.seen()})
 		next <- i
 	}
 	close(next)

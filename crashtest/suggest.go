@@ -142,14 +142,14 @@ func Suggest(ctx context.Context, t *Target, cfg Config, f *Finding) (*Mend, err
 	if cfg.Search == SearchAuto {
 		cfg.Search = SearchLazy // the same causes, from fewer disks
 	}
-	t = t.given(f.Scenario.Ops)
-	before, _, _, err := causesIn(ctx, t, cfg)
+	ops := f.Scenario.Ops
+	before, _, _, err := causesIn(ctx, t, cfg, ops)
 	if err != nil {
 		return nil, err
 	}
 	sampled := false
 	for _, b := range list {
-		after, met, whole, err := causesIn(ctx, b.On(t), cfg)
+		after, met, whole, err := causesIn(ctx, b.On(t), cfg, ops)
 		if err != nil {
 			return nil, err
 		}
@@ -207,9 +207,9 @@ func missing(p *play) (list []*Barrier) {
 // causesIn gives the causes of a target's findings, and those of all its failing
 // disks, such as fail in a simpler way, too, and are no findings of their own. It
 // tells whether every disk was tried.
-func causesIn(ctx context.Context, t *Target, cfg Config) (found []string, met map[string]bool, whole bool, err error) {
+func causesIn(ctx context.Context, t *Target, cfg Config, ops []string) (found []string, met map[string]bool, whole bool, err error) {
 	cfg.met = map[string]bool{}
-	r, err := Run(ctx, t, cfg)
+	r, err := explore(ctx, t, cfg, ops)
 	if err != nil {
 		return nil, nil, false, err
 	}

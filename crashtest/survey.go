@@ -46,7 +46,7 @@ func (a *auditor) survey(ctx context.Context, cfg Config) error {
 		watch, own := a.surveyor(), a.cfg
 		w.causes = map[string]bool{}
 		own.met = w.causes
-		result, err := Run(ctx, watch.on(a.target.given(w.ops)), own)
+		result, err := explore(ctx, watch.on(a.target), own, w.ops)
 		w.sites, w.matters, w.result = watch.count, watch.matters, result
 		return err
 	})

@@ -10,7 +10,7 @@ import "crashsim/faultfs"
 // same. Its functions are called from several goroutines at once, each on a
 // store of its own.
 type Target struct {
-	Name string // as on the command line
+	Name string // as on the command line, in one line, without a slash
 	Doc  string // one line
 
 	// Open opens or creates the store on a disk: what it does on the disk that
@@ -28,9 +28,10 @@ type Target struct {
 	// that may matter. All that varies in it comes from the chooser.
 	Generate func(c Chooser, n int) []string
 
-	// Probes gives the operations that a store in the model's state is tried
-	// with after a recovery: one of every kind that writes, and reads that
-	// would show what a write does to its neighbours.
+	// Probes, if not nil, gives the operations that a store in the model's state is
+	// tried with after a recovery: one of every kind that writes, and reads that
+	// would show what a write does to its neighbours. Without it a store that
+	// recovers, and then takes nothing more, passes.
 	Probes func(Model) []string
 
 	// Idempotent says that a second recovery, with no crash before it, leaves

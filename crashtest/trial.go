@@ -19,8 +19,12 @@ type Workload struct {
 	cuts   map[int]cutPoint // that were tried, by place
 }
 
-// CarryOut carries out operations. Of cfg it takes Model and Depth.
+// CarryOut carries out operations. Of cfg it takes Model and Depth. It panics where the
+// target is not [Target.Valid].
 func CarryOut(t *Target, cfg *Config, ops []string) *Workload {
+	if err := t.Valid(); err != nil {
+		panic(err)
+	}
 	w := &Workload{target: t, cfg: cfg, play: t.begin(cfg.Model, ops, false), cuts: map[int]cutPoint{}}
 	if life := w.play.life(); life.failed != nil {
 		if again := t.begin(cfg.Model, ops, true).life(); again.failed != nil {
@@ -112,9 +116,8 @@ func (w *Workload) crash(tr *Trial, p *play, choose Chooser) {
 	if c.In == InWorkload {
 		begun, _ := life.answers(c.At)
 		sc.Ops = life.ops[:begun:begun] // the others are not asked for
-		c.Kill = choose.Choose(4) == 3
 	}
-	if !c.Kill {
+	if c.Kill = c.In != InProbes && choose.Choose(4) == 3; !c.Kill {
 		lost = chooseLost(cut.Cut, choose)
 	}
 	sim := c.leaves(cut.Cut, lost)

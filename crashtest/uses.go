@@ -6,39 +6,49 @@ import (
 	"crashsim/faultfs"
 )
 
-// wayTo is a state that a recovery came to, and the way it went; after a kill, with
-// what was pending.
-type wayTo struct {
-	state   stateID
-	way     uint64
-	pending faultfs.Key
+// use is a disk on which the life that has recovered was put to use, or, after a kill,
+// all that the kill left; and what was right then.
+type use struct {
+	disk  faultfs.Key
+	right question
 }
 
-// firstUse tells whether a life that has recovered is to be put to use: once for
-// each way that a recovery went to each state. Other probes begin with an opening
-// that has nothing to mend.
+// firstUse tells whether a life that has recovered is to be put to use: once for each
+// disk. Other probes begin with an opening that has nothing to mend; what this one
+// holds in memory may come of the disk in ways that neither its answers nor the lines
+// that it went through show.
 func (r *runner) firstUse(j *job, l left) bool {
-	w := wayTo{state: l.visit.state, way: l.visit.way}
+	u := use{l.visit.disk, r.oracle.question(j.allowed, 0)}
 	if j.kill {
-		w.pending = j.Key()
+		u.disk = j.Key()
 	}
-	seen := r.used[w]
-	r.used[w] = true
+	seen := r.used[u]
+	r.used[u] = true
 	return !seen
 }
 
+// killWay is the way that a recovery went up to a kill, what it would have shown, and
+// what was right.
+type killWay struct {
+	way   uint64
+	shown stateID
+	right question
+}
+
 // killsOf gives the kills of a recovery: one for each way that a recovery has gone
-// up to there.
+// up to there, to each state, from disks of which the same is right. A loss that is
+// right after one crash is none after another.
 func (r *runner) killsOf(j *job, l left) iter.Seq[*recoveryKill] {
-	if r.ways[l.visit.way] {
+	wanted := func(way uint64) bool {
+		w := killWay{way, l.visit.state, r.oracle.question(j.allowed, 0)}
+		seen := r.ways[w]
+		r.ways[w] = true
+		return !seen
+	}
+	if !wanted(l.visit.way) {
 		return func(func(*recoveryKill) bool) {}
 	}
-	r.ways[l.visit.way] = true
-	return r.explorer.recoveryKills(j, l, func(way uint64) bool {
-		seen := r.ways[way]
-		r.ways[way] = true
-		return !seen
-	})
+	return r.explorer.recoveryKills(j, l, wanted)
 }
 
 // toUse gives the task of putting the store to use in the life that has recovered,
@@ -70,7 +80,7 @@ type recoveryKill struct {
 // that it wants.
 func (e *explorer) recoveryKills(j *job, l left, wanted func(way uint64) bool) iter.Seq[*recoveryKill] {
 	return func(yield func(*recoveryKill) bool) {
-		s := e.target.recover(j.image(l.lost), e.in)
+		s := e.recover(j.image(l.lost))
 		for cut := range s.recoveryKills(e.model) {
 			if !wanted(wayTill(s.trace, cut.At)) {
 				continue

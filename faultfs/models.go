@@ -63,13 +63,13 @@ func published() []Model {
 	}, {
 		Name: "ext4-alice", Source: alice + "tables 1 and 3d, there ext4-ordered",
 		Within: []string{"posix"},
-		Doc:    "entries in order; a file's data before its rename; fsync covers the names that lead to the file",
+		Doc:    "entries in order; a file's data before its size and before its rename; fsync covers the names that lead to the file",
 		Sector: 512, Block: 4096, Grow: GrowData, Tail: GrowData, Rename: RenameWhole,
 		SyncFile: CoverNames, Order: []Order{dirsInOrder, sizesInOrder, {ClassData | ClassSize, ClassRename, ScopeFile}},
 	}, {
 		Name: "btrfs-alice", Source: alice + "tables 1 and 3d, there btrfs",
 		Within: []string{"posix"},
-		Doc:    "a file's data before its rename; fsync covers the names that lead to the file",
+		Doc:    "a file's data before its size and before its rename; fsync covers the names that lead to the file",
 		Sector: 4096, Block: 4096, Grow: GrowData, Tail: GrowData, Rename: RenameWhole,
 		SyncFile: CoverNames, Order: []Order{sizesInOrder, entryInOrder, {ClassData | ClassSize, ClassRename, ScopeFile}},
 	}, {

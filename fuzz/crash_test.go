@@ -52,6 +52,7 @@ func FuzzRun(f *testing.F) {
 		cfg.Ops, cfg.Depth, cfg.MaxStates = 4, 0, 64
 		ops := fuzztest.Workload(&own, &cfg, workload)
 		own.Generate = func(crashtest.Chooser, int) []string { return ops }
+		cfg.Ops = len(ops)
 		r, err := crashtest.Run(t.Context(), &own, cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -66,19 +66,9 @@ func (f *auditFlags) audit(cmd *cobra.Command, name string) error {
 	took := time.Since(out.begin)
 	record := crashtest.NewAuditRecord(target, f.Config, result)
 	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
-	if err := f.keep(cmd, f.artifacts, record); err != nil {
-		return err
-	}
+	out.keep(f.keep(cmd, f.artifacts, record))
 	out.audit(result, took)
-	switch {
-	case result.Interrupted:
-		return &exitError{code: exitInterrupted}
-	case record.Verdict == crashtest.Failed:
-		return &exitError{code: exitFailed}
-	case record.Verdict == crashtest.Inconclusive:
-		return &exitError{code: exitInconclusive}
-	}
-	return nil
+	return out.exit(exitOf(&crashtest.Result{Verdict: record.Verdict, Interrupted: result.Interrupted}))
 }
 
 // audit tells what an audit found.

@@ -1,15 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"crashsim/crashtest"
+	"crashsim/crashtest/report"
 	"crashsim/faultfs"
 )
 
@@ -54,7 +55,7 @@ With --fault only that plan is tried.
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
 	fl.StringArrayVar(&f.plans, "fault", nil, "try this fault plan and not the matrix; may be given again")
 	fl.IntVar(&f.pairs, "pairs", f.pairs, "pairs of faults tried; where there are more they are drawn by the seed")
-	fl.IntVar(&f.starts, "starts", f.starts, "disks left by crashes that are recovered from with faults, each of another way that recovery goes")
+	fl.IntVar(&f.starts, "starts", f.starts, "disks left by crashes that are recovered from with faults, each of another way that recovery goes, beside the one at the end; 0: none")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "try as many disks at a cut after a failure")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, row, summary")
 	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found")
@@ -110,25 +111,18 @@ func (f *faultFlags) runFaults(cmd *cobra.Command, name string) error {
 	took := time.Since(out.begin)
 	record := crashtest.NewFaultRecord(target, cfg, result)
 	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
-	record.Throughput = out.samples.list
+	record.Throughput = out.samples.end(took, &result.Result)
 	last := ""
 	for i, finding := range result.Findings {
 		note := &record.Findings[i]
 		note.Case = fmt.Sprintf("%s-faults-%d-%02d.case", target.Name, f.Seed, i+1)
-		path := filepath.Join(f.artifacts, note.Case)
-		if err := writeCase(path, finding.Case); err != nil {
-			return err
-		}
-		if last == "" {
-			last = path
-		}
+		path := out.leave(f.artifacts, note, finding.Case)
+		last = cmp.Or(last, path)
 		out.finding(i+1, len(result.Findings), finding, nil, path)
 	}
-	if err := f.keep(cmd, f.artifacts, record); err != nil {
-		return err
-	}
+	out.keep(f.keep(cmd, f.artifacts, record))
 	out.faults(result, record, took, last)
-	return exitOf(&result.Result)
+	return out.exit(exitOf(&result.Result))
 }
 
 // faults tells the table of a run with faults, and what it came to.
@@ -153,7 +147,7 @@ func (o *output) faults(r *crashtest.FaultResult, record *crashtest.Record, took
 		o.printf("interrupted: the figures are of what was tried until then\n")
 	}
 	if reproduce != "" {
-		o.printf("REPRODUCE: crashsim replay %s\n", reproduce)
+		o.printf("REPRODUCE: %s\n", report.Replay(reproduce))
 	}
 }
 

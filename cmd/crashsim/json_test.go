@@ -14,7 +14,7 @@ import (
 // fields are what each object has: no more, and none that is missing.
 var fields = map[string][]string{
 	"start":    {"type", "version", "target", "model", "seed", "ops", "workers", "max_states", "search", "depth", "keep_going", "artifacts"},
-	"progress": {"type", "phase", "done", "total", "unique_states", "seconds"},
+	"progress": {"type", "phase", "done", "total", "recoveries", "seconds"},
 	"finding":  {"type", "number", "kind", "cause", "seen", "ops", "report", "mend", "case", "reproduce"},
 	"summary": {"type", "verdict", "crash_points", "states", "unique_states", "recoveries", "capped", "findings",
 		"interrupted", "seconds"},

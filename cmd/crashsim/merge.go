@@ -28,7 +28,7 @@ What is missing of the whole soak is told, and makes it inconclusive.`,
 				return err
 			}
 			keep := func(r *crashtest.Record) error { return publish.keep(cmd, dir, r) }
-			return merge(newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), json), dir, args, keep)
+			return merge(newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), json), dir, args, &publish, keep)
 		},
 	}
 	publish.flag(cmd)
@@ -37,7 +37,7 @@ What is missing of the whole soak is told, and makes it inconclusive.`,
 	return cmd
 }
 
-func merge(out *output, dir string, folders []string, keep func(*crashtest.Record) error) error {
+func merge(out *output, dir string, folders []string, publish *publisher, keep func(*crashtest.Record) error) error {
 	var parts []soak.Part
 	for _, name := range folders {
 		disk, err := faultfs.OpenOS(name)
@@ -60,6 +60,9 @@ func merge(out *output, dir string, folders []string, keep func(*crashtest.Recor
 		return err
 	}
 	defer made.done()
+	if err := publish.check(); err != nil {
+		return err
+	}
 	first := ""
 	for _, f := range m.Totals.Findings {
 		path := filepath.Join(dir, soak.CaseFile(m.Header, f))

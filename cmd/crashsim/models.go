@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,9 @@ func modelsNamed(list string) ([]faultfs.Model, error) {
 			if m, err = readModel(name); err != nil {
 				return nil, err
 			}
+		}
+		if slices.ContainsFunc(models, func(o faultfs.Model) bool { return o.Name == m.Name }) {
+			return nil, usage("--model %s: %s is in it twice: give each once", list, m.Name)
 		}
 		models = append(models, m)
 	}

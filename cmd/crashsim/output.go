@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"crashsim/crashtest"
+	"crashsim/crashtest/report"
 )
 
 // output tells how a run goes: to people as text, with a progress line where
@@ -26,6 +29,7 @@ type output struct {
 	told  time.Time
 
 	samples samples
+	unkept  error // the first thing that could not be written
 }
 
 func newOutput(out, errOut io.Writer, asJSON bool) *output {
@@ -69,7 +73,7 @@ func (o *output) start(t *crashtest.Target, f *runFlags) {
 
 // progress is called by the run. JSON has one object a second at most.
 func (o *output) progress(p crashtest.Progress) {
-	o.samples.add(crashtest.Sample{Seconds: time.Since(o.begin).Seconds(), Unique: p.Unique})
+	o.samples.add(crashtest.Sample{Seconds: time.Since(o.begin).Seconds(), Recoveries: p.Recoveries})
 	switch {
 	case o.json != nil:
 		if p.Phase == o.phase && time.Since(o.told) < time.Second {
@@ -77,20 +81,20 @@ func (o *output) progress(p crashtest.Progress) {
 		}
 		o.told = time.Now()
 		o.object(struct {
-			Type    string  `json:"type"`
-			Phase   string  `json:"phase"`
-			Done    int     `json:"done"`
-			Total   int     `json:"total"`
-			Unique  int     `json:"unique_states"`
-			Seconds float64 `json:"seconds"`
-		}{"progress", p.Phase, p.Done, p.Total, p.Unique, time.Since(o.begin).Seconds()})
+			Type       string  `json:"type"`
+			Phase      string  `json:"phase"`
+			Done       int     `json:"done"`
+			Total      int     `json:"total"`
+			Recoveries int     `json:"recoveries"`
+			Seconds    float64 `json:"seconds"`
+		}{"progress", p.Phase, p.Done, p.Total, p.Recoveries, time.Since(o.begin).Seconds()})
 	case o.tty != nil:
 		if p.Phase != o.phase {
 			o.endProgress()
 			o.bar = progressbar.NewOptions(p.Total, progressbar.OptionSetWriter(o.tty), progressbar.OptionClearOnFinish(), progressbar.OptionSetTheme(progressbar.ThemeASCII),
 				progressbar.OptionSetWidth(24), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false))
 		}
-		o.bar.Describe(fmt.Sprintf("%s, %s disks", p.Phase, thousands(p.Unique)))
+		o.bar.Describe(fmt.Sprintf("%s, %s recoveries", p.Phase, thousands(p.Recoveries)))
 		_ = o.bar.Set(p.Done)
 	}
 	o.phase = p.Phase
@@ -105,7 +109,10 @@ func (o *output) endProgress() {
 
 func (o *output) finding(n, of int, f *crashtest.Finding, mend *crashtest.Mend, path string) {
 	if o.json != nil {
-		how := ""
+		how, repeat := "", ""
+		if path != "" {
+			repeat = report.Replay(path)
+		}
 		if mend != nil {
 			how = mend.String()
 		}
@@ -120,17 +127,20 @@ func (o *output) finding(n, of int, f *crashtest.Finding, mend *crashtest.Mend, 
 			Mend      string   `json:"mend,omitempty"`
 			Case      string   `json:"case"`
 			Reproduce string   `json:"reproduce"`
-		}{"finding", n, string(f.Kind), f.Cause, f.Seen, f.Scenario.Ops, f.Report, how, path, "crashsim replay " + path})
+		}{"finding", n, string(f.Kind), f.Cause, f.Seen, f.Scenario.Ops, f.Report, how, path, repeat})
 		return
 	}
 	o.printf("FINDING %d of %d, seen %s: %s", n, of, times(f.Seen), f.Report)
 	if mend != nil {
 		o.printf("  to mend it: %s\n", mend)
 	}
-	o.printf("  case: %s\n\n", path)
+	if path != "" { // else it could not be written
+		o.printf("  case: %s\n", path)
+	}
+	o.printf("\n")
 }
 
-func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce string) {
+func (o *output) summary(r *crashtest.Result, record *crashtest.Record, took time.Duration, reproduce string) {
 	if o.json != nil {
 		o.object(struct {
 			Type        string  `json:"type"`
@@ -149,6 +159,9 @@ func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce stri
 	o.printf("%s: %s\n", strings.ToUpper(string(r.Verdict)), plural(len(r.Findings), "finding"))
 	o.printf("%d operations, %s crash points, %s states, %s unique, %s recoveries, %d capped, %.1f s\n", len(r.Workload),
 		thousands(r.CrashPoints), thousands(r.States), thousands(r.Unique), thousands(r.Recoveries), r.Capped, took.Seconds())
+	for _, line := range record.NotSearched {
+		o.printf("not searched: %s\n", line)
+	}
 	if r.Capped > 0 {
 		o.printf("capped: %d cuts leave more disks than --max-states, or than are tried once a failure is known; of these a sample was tried\n", r.Capped)
 	}
@@ -156,8 +169,39 @@ func (o *output) summary(r *crashtest.Result, took time.Duration, reproduce stri
 		o.printf("interrupted: the figures are of what was explored until then\n")
 	}
 	if reproduce != "" {
-		o.printf("REPRODUCE: crashsim replay %s\n", reproduce)
+		o.printf("REPRODUCE: %s\n", report.Replay(reproduce))
 	}
+}
+
+// leave writes the case of a finding into the artifacts folder, and gives its path: ""
+// where it could not, which is told at the end, since what was found is to be told.
+func (o *output) leave(dir string, note *crashtest.FindingNote, c *crashtest.Case) (path string) {
+	path = filepath.Join(dir, note.Case)
+	if err := writeCase(path, c); err != nil {
+		o.keep(err)
+		note.Case = ""
+		return ""
+	}
+	return path
+}
+
+// keep remembers the first thing that could not be written.
+func (o *output) keep(err error) {
+	if o.unkept == nil {
+		o.unkept = err
+	}
+}
+
+// exit is how a command ends that comes to a verdict, and may not have kept all of it.
+func (o *output) exit(verdict error) error {
+	if o.unkept == nil {
+		return verdict
+	}
+	code := exitBroken
+	if exit := (*exitError)(nil); errors.As(verdict, &exit) {
+		code = exit.code
+	}
+	return &exitError{code, fmt.Errorf("not all of this is kept: %w", o.unkept)}
 }
 
 func times(n int) string {

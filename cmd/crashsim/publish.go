@@ -123,7 +123,7 @@ func junit(dir string, r *crashtest.Record) ([]byte, error) {
 			text += "it would be gone: " + f.Barrier + "\n"
 		}
 		if f.Case != "" {
-			text += "repeat: crashsim replay " + filepath.Join(dir, f.Case) + "\n"
+			text += "repeat: " + report.Replay(filepath.Join(dir, f.Case)) + "\n"
 		}
 		s.Cases = append(s.Cases, junitCase{Class: class, Name: fmt.Sprintf("finding %d", f.Number),
 			Failure: &junitProblem{Message: f.Sentence, Type: string(f.Kind), Text: text}})
@@ -156,7 +156,7 @@ func annotations(dir string, r *crashtest.Record) string {
 			text += "\n" + f.Barrier
 		}
 		if f.Case != "" {
-			text += "\ncrashsim replay " + filepath.Join(dir, f.Case)
+			text += "\n" + report.Replay(filepath.Join(dir, f.Case))
 		}
 		fmt.Fprintf(&b, "::error %stitle=%s::%s\n", at, commandProperty("crashsim "+r.Target+": "+string(f.Kind)), commandText(text))
 	}

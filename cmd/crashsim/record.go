@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"crashsim/crashtest"
 )
@@ -11,13 +13,27 @@ import (
 // recordFile is the name of a run's record in its artifacts folder.
 const recordFile = "run.json"
 
+// writeRecord puts a record into a folder. It takes the place of the one of an earlier
+// run that is there, and so do its cases: those that are of the earlier alone go.
 func writeRecord(dir string, r *crashtest.Record) error {
 	text, err := r.Encode()
 	if err != nil {
 		return &exitError{exitBroken, err}
 	}
-	return writeWhole(filepath.Join(dir, recordFile), text)
+	old, oldErr := readRecord(dir)
+	if err := writeWhole(filepath.Join(dir, recordFile), text); err != nil || oldErr != nil {
+		return err
+	}
+	for _, note := range old.Findings {
+		named := func(n crashtest.FindingNote) bool { return n.Case == note.Case }
+		if filepath.Ext(note.Case) == caseExt && note.Case == filepath.Base(note.Case) && !slices.ContainsFunc(r.Findings, named) {
+			_ = os.Remove(filepath.Join(dir, note.Case)) // it is of no run any more
+		}
+	}
+	return nil
 }
+
+const caseExt = ".case"
 
 // readRecord reads the record in a folder, or in a file.
 func readRecord(path string) (*crashtest.Record, error) {
@@ -89,4 +105,13 @@ func (s *samples) add(x crashtest.Sample) {
 		kept = append(kept, s.list[i])
 	}
 	s.list = kept
+}
+
+// end gives them with what a run came to as the last: before that its count is not
+// exact, and may have been above.
+func (s *samples) end(took time.Duration, r *crashtest.Result) []crashtest.Sample {
+	for i := range s.list {
+		s.list[i].Recoveries = min(s.list[i].Recoveries, r.Recoveries)
+	}
+	return append(s.list, crashtest.Sample{Seconds: took.Seconds(), Recoveries: r.Recoveries})
 }

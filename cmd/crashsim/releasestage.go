@@ -242,6 +242,6 @@ func (o *output) verdict(r *crashtest.Record, dir string) {
 	}
 	o.printf("report: %s\n", filepath.Join(dir, "report.html"))
 	if len(r.Findings) > 0 {
-		o.printf("REPRODUCE: crashsim replay %s\n", filepath.Join(dir, r.Findings[0].Case))
+		o.printf("REPRODUCE: %s\n", report.Replay(filepath.Join(dir, r.Findings[0].Case)))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crashsim/crashtest"
+	"crashsim/crashtest/report"
 	"crashsim/examples/workerruntime"
 	"crashsim/faultfs"
 )
@@ -17,7 +18,8 @@ func replayCommand() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "repeat a finding from its case file",
 		Long: `Replay carries out what a case file says, without a search, and prints the
-report: the same as in the file, byte for byte, with exit code 1. Where the store
+report, the same as in the file, byte for byte, and then the command that repeats
+it, with exit code 1. Where the store
 comes through now the exit code is 0; where something else happens than the file
 says it is 3.`,
 		Example: "  crashsim replay crashsim-out/seedstore-1-01.case",
@@ -27,7 +29,7 @@ says it is 3.`,
 			if err != nil {
 				return err
 			}
-			report, failure, err := c.Replay(t)
+			text, failure, err := c.Replay(t)
 			if errors.Is(err, crashtest.ErrDiverged) {
 				return &exitError{exitBroken, fmt.Errorf("%s: %w; to look for the failure anew: crashsim shrink %s", args[0], err, args[0])}
 			}
@@ -35,15 +37,17 @@ says it is 3.`,
 				return usage("%s: %w", args[0], err)
 			}
 			out := cmd.OutOrStdout()
-			_, _ = fmt.Fprint(out, report)
+			_, _ = fmt.Fprint(out, text)
 			switch {
 			case failure == nil:
 				return nil
-			case report != c.Report:
-				_, _ = fmt.Fprintf(out, "\nthis differs from the file:\n%s", udiff.Unified("file", "now", c.Report, report))
+			case failure.Kind != c.Kind:
+				return &exitError{exitBroken, fmt.Errorf("%s: its failure is %q, and what happens is %q: was it changed by hand? to make one of what happens: crashsim run", args[0], c.Kind, failure.Kind)}
+			case text != c.Report:
+				_, _ = fmt.Fprintf(out, "\nthis differs from the file:\n%s", udiff.Unified("file", "now", c.Report, text))
 				return &exitError{exitBroken, fmt.Errorf("%s: the replay differs from the file; if the store has changed: crashsim shrink %s", args[0], args[0])}
 			}
-			_, _ = fmt.Fprintf(out, "REPRODUCE: crashsim replay %s\n", args[0])
+			_, _ = fmt.Fprintf(out, "REPRODUCE: %s\n", report.Replay(args[0]))
 			return &exitError{code: exitFailed}
 		},
 	}
@@ -89,8 +93,8 @@ file. Where the failure does not come any more it says so, with exit code 0.`,
 			if err := writeCase(output, small); err != nil {
 				return err
 			}
-			_, _ = fmt.Fprintf(out, "%s\n%d operations, before %d\nREPRODUCE: crashsim replay %s\n",
-				small.Report, len(small.Scenario.Ops), len(c.Scenario.Ops), output)
+			_, _ = fmt.Fprintf(out, "%s\n%s, before %d\nREPRODUCE: %s\n",
+				small.Report, plural(len(small.Scenario.Ops), "operation"), len(c.Scenario.Ops), report.Replay(output))
 			if interrupted { // what was written is a case, and may not be the smallest
 				return &exitError{code: exitInterrupted}
 			}

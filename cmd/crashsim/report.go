@@ -130,7 +130,7 @@ func tellCase(c *crashtest.Case, path string) *report.Finding {
 	f := &report.Finding{File: path, Case: c}
 	t, err := targetOf(c)
 	if err != nil {
-		f.Why = "It is not carried out here, since this crashsim does not know it: " + err.Error() + "."
+		f.Why, f.Foreign = "It is not carried out here, since this crashsim does not know it: "+err.Error()+".", true
 		return f
 	}
 	f.Story, err = c.Tell(t)

@@ -58,7 +58,7 @@ func TestReportOfWhatIsNotKnownHere(t *testing.T) {
 	inEmptyFolder(t)
 	writeFile(t, "mine.case", strings.Replace(soundCase, "seedstore", "ledger", 1))
 	a := crashsim(t, "report", "mine.case")
-	for _, what := range []string{"the report\n", `unknown target "ledger"`, "crashsim replay mine.case"} {
+	for _, what := range []string{"the report\n", `unknown target "ledger"`, "crashtest.Regress replays mine.case"} {
 		if !strings.Contains(a.out, what) {
 			t.Errorf("exit %d: no %q in\n%s%s", a.code, what, a.out, a.err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -64,7 +65,7 @@ func (f *runFlags) searchFlags(cmd *cobra.Command) {
 	fl.Uint64Var(&f.Seed, "seed", f.Seed, "what everything random comes from")
 	fl.IntVar(&f.Workers, "workers", f.Workers, "disks that are recovered from at once; changes no result")
 	fl.IntVar(&f.MaxStates, "max-states", f.MaxStates, "disks tried at one cut; where it leaves more they are sampled, and the run is inconclusive")
-	fl.StringVar(&f.search, "search", string(f.Search), "how the disks of a cut are gone through: auto, exhaustive, lazy, alice, random")
+	fl.StringVar(&f.search, "search", string(f.Search), "how the disks of a cut are gone through: auto (lazy, for several models), exhaustive, lazy, alice, random")
 	fl.StringVar(&f.model, "model", faultfs.POSIX.Name, "persistence model, or several parted by commas, or all; or a file with one: see crashsim list, docs/models.md")
 	fl.IntVar(&f.Depth, "depth", f.Depth, "crashes inside recovery, one in another")
 }
@@ -97,16 +98,18 @@ func (f *runFlags) check() error {
 // checked: where it is to write is there, and the engine can be believed. The caller is
 // done at its end.
 func (f *runFlags) begin(cmd *cobra.Command, target *crashtest.Target) (out *output, done func(), err error) {
-	if err := f.publisher.check(); err != nil {
-		return nil, nil, err
-	}
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := crashtest.Canary(cmd.Context(), f.Config); err != nil {
+	if err = f.publisher.check(); err == nil { // its file may be one of the artifacts
+		if err = crashtest.Canary(cmd.Context(), f.Config); err != nil {
+			err = &exitError{exitBroken, err}
+		}
+	}
+	if err != nil {
 		dir.done()
-		return nil, nil, &exitError{exitBroken, err}
+		return nil, nil, err
 	}
 	out = newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.json)
 	out.start(target, f)
@@ -154,18 +157,13 @@ func (f *runFlags) tell(cmd *cobra.Command, target *crashtest.Target, out *outpu
 		record.Verdict = result.Verdict
 	}
 	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
-	record.Throughput = out.samples.list
+	record.Throughput = out.samples.end(took, result)
 	last := ""
 	for i, finding := range result.Findings {
 		note := &record.Findings[i]
 		note.Case = fmt.Sprintf("%s-%d-%02d.case", target.Name, f.Seed, i+1)
-		path := filepath.Join(f.artifacts, note.Case)
-		if err := writeCase(path, finding.Case); err != nil {
-			return err
-		}
-		if last == "" {
-			last = path
-		}
+		path := out.leave(f.artifacts, note, finding.Case)
+		last = cmp.Or(last, path)
 		cfg := f.Config
 		var err error
 		if cfg.Model, err = finding.Rule(); err != nil {
@@ -178,12 +176,10 @@ func (f *runFlags) tell(cmd *cobra.Command, target *crashtest.Target, out *outpu
 		note.Barrier = mend.String()
 		out.finding(i+1, len(result.Findings), finding, mend, path)
 	}
-	if err := f.keep(cmd, f.artifacts, record); err != nil {
-		return err
-	}
+	out.keep(f.keep(cmd, f.artifacts, record))
 	out.never(never)
-	out.summary(result, took, last)
-	return exitOf(result)
+	out.summary(result, record, took, last)
+	return out.exit(exitOf(result))
 }
 
 func exitOf(r *crashtest.Result) error {
@@ -247,9 +243,12 @@ func readCase(path string) (*crashtest.Case, *crashtest.Target, error) {
 
 // targetFor is targetOf for a case in a file.
 func targetFor(c *crashtest.Case, path string) (*crashtest.Target, error) {
-	t, err := targetOf(c)
+	t, err := targetNamed(c.Target)
 	if err != nil {
 		return nil, usage("%s: %w; give a case of a target that crashsim list shows (those of other stores are for crashtest.Regress, in their tests)", path, err)
+	}
+	if err := c.Check(t); err != nil {
+		return nil, usage("%s: %w: give a case as crashsim wrote it; what it can name is in crashsim list", path, err)
 	}
 	return t, nil
 }

@@ -84,7 +84,7 @@ or summary: docs/soak.md has their fields. With --http there is a live page, wit
 	fl.StringSliceVar(&f.cases, "cases", nil, "folders of regression cases (default: every testdata/cases from here down)")
 	fl.BoolVar(&f.resume, "resume", false, "go on with the soak in the artifacts folder, under its own settings")
 	fl.StringVar(&f.shard, "shard", "1/1", "which of how many shares of the rounds to do, as 2/4")
-	fl.StringVar(&f.memory, "memory", "1GiB", "memory that the process may have; a round that takes more by itself is broken off, and the soak is inconclusive")
+	fl.StringVar(&f.memory, "memory", "1GiB", "memory that the process may have, 0: no end; not kept for --resume; a round that takes more by itself is broken off, and the soak is inconclusive")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line")
 	fl.BoolVar(&f.verbose, "verbose", false, "tell each round and its mix")
 	fl.StringVar(&f.http, "http", "", "address of the live page, as 127.0.0.1:8080; :8080 is that, too")
@@ -106,14 +106,14 @@ func (f *soakFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer page.close()
-	if err := f.publish.check(); err != nil {
-		return err
-	}
 	dir, err := openArtifacts(f.artifacts)
 	if err != nil {
 		return err
 	}
 	defer dir.done()
+	if err := f.publish.check(); err != nil {
+		return err
+	}
 	disk, err := faultfs.OpenOS(f.artifacts)
 	if err != nil {
 		return usage("--artifacts: %w: give a folder that can be written to", err)
@@ -251,8 +251,8 @@ func (f *soakFlags) check(cmd *cobra.Command, t *crashtest.Target, h *soak.Heade
 	}
 	f.Shard--
 	memory, err := humanize.ParseBytes(f.memory)
-	if err != nil || memory > math.MaxInt64 {
-		return usage("--memory %s: give a size such as 512MiB, or 0 for no end", f.memory)
+	if err != nil || memory > math.MaxInt64 || memory > 0 && memory < leastMemory {
+		return usage("--memory %s: give a size such as 512MiB, at least %s, or 0 for no end", f.memory, inBytes(leastMemory))
 	}
 	f.Memory = int64(memory)
 	f.Build, err = build()
@@ -401,6 +401,9 @@ func (f *soakFlags) closeCorpus() {
 }
 
 func inBytes(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
+
+// leastMemory is what a process with one small round in it takes.
+const leastMemory = 64 << 20
 
 func span(d time.Duration) string {
 	if d < time.Minute {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crashsim/crashtest"
+	"crashsim/crashtest/report"
 	"crashsim/crashtest/soak"
 )
 
@@ -69,8 +70,12 @@ func (o *soakOutput) start(t *crashtest.Target, page string) {
 	}
 	o.printf("crashsim %s\n", h.Build)
 	o.printf("target %s: %s\n", t.Name, t.Doc)
+	memory := "without end"
+	if f.Memory > 0 {
+		memory = inBytes(f.Memory)
+	}
 	o.printf("soak %s, seed %d, profile %s, shard %d/%d, workers %d, memory %s, max-states %d, faults in %s, model %s, artifacts %s\n",
-		f.ends(), h.Seed, h.Profile, f.Shard+1, f.Shards, f.Workers, inBytes(f.Memory), h.MaxStates, h.FaultShare(), strings.Join(h.Models, ","), f.artifacts)
+		f.ends(), h.Seed, h.Profile, f.Shard+1, f.Shards, f.Workers, memory, h.MaxStates, h.FaultShare(), strings.Join(h.Models, ","), f.artifacts)
 	o.printf("first %s, then a corpus of %s\n", plural(len(h.Cases), "regression case"), plural(len(h.Corpus), "workload"))
 	for _, path := range f.foreign {
 		o.printf("left out: %s, a case of a target that this crashsim does not know\n", path)
@@ -165,7 +170,7 @@ func tellSoakFinding(o *output, f *soak.Finding, path string) {
 		Report    string   `json:"report"`
 		Case      string   `json:"case"`
 		Reproduce string   `json:"reproduce"`
-	}{"finding", f.Number, f.Round, string(f.Case.Kind), f.Cause, f.Case.Model, f.Case.Scenario.Ops, f.Case.Report, path, "crashsim replay " + path})
+	}{"finding", f.Number, f.Round, string(f.Case.Kind), f.Cause, f.Case.Model, f.Case.Scenario.Ops, f.Case.Report, path, report.Replay(path)})
 }
 
 // watch tells how it goes until the function that it gives is called.

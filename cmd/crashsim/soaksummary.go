@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"crashsim/crashtest"
+	"crashsim/crashtest/report"
 	"crashsim/crashtest/soak"
 )
 
@@ -90,6 +91,6 @@ func tellRecord(o *output, r *crashtest.Record, t *soak.Totals, seen reached, fi
 		o.printf("  - %s\n", text)
 	}
 	if first != "" {
-		o.printf("REPRODUCE: crashsim replay %s\n", first)
+		o.printf("REPRODUCE: %s\n", report.Replay(first))
 	}
 }

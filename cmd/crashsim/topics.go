@@ -62,11 +62,13 @@ what is done nevertheless:
     done                       all of it is done, and reported as failed
     short=0, 1, sector, allbut1, N    so much of it is done
     torn-head, torn-tail       half of a write reaches the disk
+    both                       a rename leaves the file with both names
     lost, misdirect=N, stale   success is reported, and something else was done
     mode=NAME                  the fsync fails as a file system does it
     room=N, size=N             the disk fills up
     readonly, shutdown         the disk turns read-only, or answers no more
-    flip=N, zero=N             stored bits are damaged`
+    flip=N, zero=N             stored bits are damaged
+    evict, delay=TIME          memory drops what is stored; the call takes longer`
 
 const casesTopic = `A case is a finding that can be repeated: one text file, to read and to keep in a
 repository. crashsim replay carries it out, without a search.

@@ -171,23 +171,6 @@ func TestBadArtifactsFolder(t *testing.T) {
 	}
 }
 
-// With a folder where a case should be, nothing is half written.
-func TestCaseThatCannotBeWritten(t *testing.T) {
-	inEmptyFolder(t)
-	const path = "found/seedstore-1-01.case"
-	if err := os.MkdirAll(path+"/below", 0o777); err != nil {
-		t.Fatal(err)
-	}
-	before := listing(t)
-	a := crashsim(t, "run", "seedstore", "--ops", "2", "--artifacts", "found")
-	if a.code != exitUsage || strings.Count(a.err, "\n") != 1 || !strings.Contains(a.err, path) || !strings.Contains(a.err, "give") {
-		t.Errorf("exit %d: %q", a.code, a.err)
-	}
-	if after := listing(t); !maps.Equal(before, after) {
-		t.Errorf("the disk has changed:\n%q\nbefore:\n%q", after, before)
-	}
-}
-
 // full is a disk without space.
 type full struct{}
 

@@ -19,6 +19,9 @@ const Cases = "testdata/cases"
 //	func FuzzStore(f *testing.F) { fuzztest.Fuzz(f, &target, crashtest.Defaults()) }
 func Fuzz(f *testing.F, target *crashtest.Target, cfg crashtest.Config) {
 	f.Helper()
+	if err := target.Valid(); err != nil {
+		f.Fatal(err)
+	}
 	keeper := &crashtest.Keeper{Dir: Cases}
 	f.Add([]byte("0"), []byte("0"))
 	n := 0

@@ -36,6 +36,8 @@ type Finding struct {
 	// Story is the case carried out, nil where that cannot be done; Why says why.
 	Story *crashtest.Story
 	Why   string
+	// Foreign says that its store is under test in another program.
+	Foreign bool
 }
 
 // Repeat is the command that repeats the finding.
@@ -43,8 +45,14 @@ func (f *Finding) Repeat() string {
 	if f.Command != "" {
 		return f.Command
 	}
-	return "crashsim replay " + quoteArg(f.File)
+	if f.Foreign {
+		return "go test -run TestCases # where its store is tested: crashtest.Regress replays " + quoteArg(f.File)
+	}
+	return Replay(f.File)
 }
+
+// Replay is the command that replays a case file, to be given to a shell.
+func Replay(file string) string { return "crashsim replay " + quoteArg(file) }
 
 // quoteArg quotes a file's name for a shell where it needs that.
 func quoteArg(s string) string {
@@ -133,12 +141,12 @@ func settings(r *crashtest.Record) []figure {
 	s := r.Settings
 	list := []figure{
 		{"models", strings.Join(s.Models, ", ")}, {"seed", fmt.Sprint(s.Seed)}, {"ops", fmt.Sprint(s.Ops)},
-		{"max-states", fmt.Sprint(s.MaxStates)}, {"depth", fmt.Sprint(s.Depth)}, {"keep-going", fmt.Sprint(s.KeepGoing)},
+		{"max-states", fmt.Sprint(s.MaxStates)}, {"search", string(s.Search)}, {"depth", fmt.Sprint(s.Depth)}, {"keep-going", fmt.Sprint(s.KeepGoing)},
 		{"workers", fmt.Sprint(s.Workers)},
 	}
-	if s.Ops == 0 { // a soak: each round has its own
-		list = slices.DeleteFunc(list, func(f figure) bool { return f.Name == "ops" || f.Name == "depth" })
-	}
+	list = slices.DeleteFunc(list, func(f figure) bool {
+		return s.Ops == 0 && (f.Name == "ops" || f.Name == "depth") || f.Value == "" // a soak's rounds have their own
+	})
 	for _, name := range sortedKeys(s.More) {
 		list = append(list, figure{name, s.More[name]})
 	}

@@ -42,6 +42,7 @@ func explore(t *testing.T, target *crashtest.Target, cfg crashtest.Config, ops .
 	t.Helper()
 	own := *target
 	own.Generate = func(crashtest.Chooser, int) []string { return ops }
+	cfg.Ops = len(ops) // which may be none
 	return run(t, &own, cfg)
 }
 
