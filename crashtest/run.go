@@ -113,7 +113,7 @@ func explore(ctx context.Context, t *Target, cfg Config, ops []string) (*Result,
 	if r.explorer.hasDiverged() {
 		return nil, fmt.Errorf("%w: on equal disks its recovery looked at different things; a search that is not lazy needs no such promise", ErrDiverged)
 	}
-	if len(r.suspects) == 0 && first != nil { // of what was tried since, none was that disk
+	if len(r.suspects) == 0 && first != nil && ctx.Err() == nil { // what was tried since was not that disk
 		r.suspects = []*suspect{first}
 	}
 	r.count()

@@ -117,7 +117,8 @@ func (w *Workload) crash(tr *Trial, p *play, choose Chooser) {
 		begun, _ := life.answers(c.At)
 		sc.Ops = life.ops[:begun:begun] // the others are not asked for
 	}
-	if c.Kill = c.In != InProbes && choose.Choose(4) == 3; !c.Kill {
+	// With nothing pending a kill leaves what a power cut does.
+	if c.Kill = c.In != InProbes && len(cut.Pending) > 0 && choose.Choose(4) == 3; !c.Kill {
 		lost = chooseLost(cut.Cut, choose)
 	}
 	sim := c.leaves(cut.Cut, lost)

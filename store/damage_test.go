@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
@@ -324,6 +325,46 @@ func TestHighestID(t *testing.T) {
 	body := old[:len(old)-len("}\n")]
 	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
 	refused(t, disk, eventsFile, fmt.Appendf(nil, "%s,\"crc32c\":\"%08x\"}\n", body, sum), 1, 0)
+}
+
+// A line with a right checksum and nothing but an id is none that a writer made.
+func TestLineOfAnIDAlone(t *testing.T) {
+	body := []byte(`{"id":1`)
+	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
+	refused(t, fill(t, 1), eventsFile, fmt.Appendf(nil, "%s,\"crc32c\":\"%08x\"}\n", body, sum), 1, 0)
+}
+
+// Lines may be longer than what is read at once, one after another. Zeros within a line
+// are damage, wherever reading stops: what is before them may be a good line, and so may
+// be that with what is behind them.
+func TestLongLinesAndZerosWithin(t *testing.T) {
+	const atOnce = 64 << 10
+	sim := faultfs.NewSim()
+	s := open(t, sim)
+	var want []store.Event
+	for id, size := range []int{3 * atOnce, 2 * atOnce, 10} {
+		e := event(uint64(id+1), strings.Repeat("long ", size/5))
+		must(t, s.AppendEvent(e))
+		want = append(want, e)
+	}
+	disk := sim.Fork()
+	wantEqual(t, "long lines", opened(t, disk.Fork()).Events, want)
+
+	data := readFile(t, disk, eventsFile)
+	for _, at := range []int{100, atOnce - 700, atOnce} { // the second up to where the first part ends
+		refused(t, disk, eventsFile, slices.Concat(data[:at], make([]byte, 700), data[at:]), 1, 0)
+	}
+
+	const others = len(`{"id":1,"kind":{"kind":"runtime_started"},"message":"","crc32c":"00000000"}`)
+	sim = faultfs.NewSim()
+	s = open(t, sim)
+	must(t, s.AppendEvent(event(1, strings.Repeat("x", atOnce-others)))) // a part by itself
+	must(t, s.AppendEvent(event(2, "")))
+	data = readFile(t, sim, eventsFile)
+	if data[atOnce] != '\n' {
+		t.Fatal("not what this is to show")
+	}
+	refused(t, sim.Fork(), eventsFile, slices.Concat(data[:atOnce], []byte("\x00\x00\x00x"), data[atOnce:]), 1, 0)
 }
 
 // A file where a folder belongs is damage.

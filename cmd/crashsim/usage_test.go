@@ -82,7 +82,7 @@ func TestBadCaseFiles(t *testing.T) {
 		"unknown name":    {change("depth:", "death:"), []string{"line 5", "death", "give a case"}},
 		"no number":       {change("seed: 1", "seed: one"), []string{"line 4", "one", "give a case"}},
 		"nowhere":         {change("at end", "at -3"), []string{"line 8", "-3", "give a case"}},
-		"no last":         {change("last: recovery\n", ""), []string{"last", "missing", "give a case"}},
+		"no last":         {change("last: recovery\n", ""), []string{`there is no line "last: ..."`, "give a case"}},
 		"binary, no text": {"\x00\x01\x02\n\n\xff", []string{"not a case file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
