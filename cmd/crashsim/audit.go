@@ -41,7 +41,7 @@ tried; 130 interrupted.`,
 	fl := cmd.Flags()
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in each of the workloads, about")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, mutant, missing, summary")
-	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the audit")
+	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the audit; that of the run before goes")
 	return cmd
 }
 

@@ -58,7 +58,7 @@ With --fault only that plan is tried.
 	fl.IntVar(&f.starts, "starts", f.starts, "disks left by crashes that are recovered from with faults, each of another way that recovery goes, beside the one at the end; 0: none")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "try as many disks at a cut after a failure")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, row, summary")
-	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found")
+	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found; those of the run before go")
 	return cmd
 }
 
@@ -66,13 +66,8 @@ func (f *faultFlags) config() (cfg crashtest.FaultConfig, err error) {
 	if err = f.check(); err != nil {
 		return cfg, err
 	}
-	for _, c := range []struct {
-		flag      string
-		value, hi int
-	}{{"pairs", f.pairs, maxPairs}, {"starts", f.starts, maxStarts}} {
-		if c.value < 0 || c.value > c.hi {
-			return cfg, usage("--%s %d: give a number from 0 to %d", c.flag, c.value, c.hi)
-		}
+	if err := within(bound{"pairs", f.pairs, 0, maxPairs}, bound{"starts", f.starts, 0, maxStarts}); err != nil {
+		return cfg, err
 	}
 	cfg = crashtest.FaultConfig{Config: f.Config, Pairs: f.pairs, Starts: f.starts}
 	for _, text := range f.plans {

@@ -91,7 +91,7 @@ func (o *output) litmus(cmd *cobra.Command, tests []*litmus.Test, models []fault
 		o.litmusTest(r)
 	}
 	if o.json == nil {
-		o.printf("%s, %s that fail, %d unknown\n", plural(len(tests), "test"), plural(failed, "expectation"), unknown)
+		o.printf("%s, %s not met, %d unknown\n", plural(len(tests), "test"), plural(failed, "expectation"), unknown)
 	}
 	switch {
 	case failed > 0:

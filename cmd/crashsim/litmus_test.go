@@ -44,7 +44,7 @@ func TestLitmusAnswers(t *testing.T) {
   the power fails whenever it can
     as at the end
 
-1 test, 0 expectations that fail, 0 unknown
+1 test, 0 expectations not met, 0 unknown
 `) {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.err)
 	}

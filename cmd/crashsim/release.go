@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -208,8 +209,11 @@ func (f *releaseFlags) open(cmd *cobra.Command, named bool) (*release, error) {
 }
 
 func (f *releaseFlags) begin(rel *release) error {
-	if f.Duration <= 0 || f.Rounds < 0 || f.Ops < 1 || f.Ops > maxOps || f.Workers < 1 || f.Workers > maxWorkers {
-		return usage("--duration %s, --rounds %d, --ops %d, --workers %d: give a time, and numbers that can be", f.Duration, f.Rounds, f.Ops, f.Workers)
+	if f.Duration <= 0 {
+		return usage("--duration %s: give a time such as 8h", f.Duration)
+	}
+	if err := within(bound{"rounds", f.Rounds, 0, math.MaxInt32}, bound{"ops", f.Ops, 1, maxOps}, bound{"workers", f.Workers, 1, maxWorkers}); err != nil {
+		return err
 	}
 	var models []string // as the stages are given them: names, or files
 	for _, name := range f.Models {

@@ -48,7 +48,7 @@ must not touch it; 2 wrong usage, no store there, or it is in use; 130 interrupt
 			if err != nil {
 				return storeError(args[0], err)
 			}
-			out.health(health)
+			out.health(args[0], health)
 			if health.Verdict() != store.Healthy {
 				return &exitError{code: exitFailed}
 			}

@@ -54,7 +54,7 @@ run.`,
 	fl.IntVar(&f.Ops, "ops", f.Ops, "operations in the workload, about")
 	fl.BoolVar(&f.KeepGoing, "keep-going", false, "explore as much after a failure, and kills too; else the cuts that are left are sampled")
 	fl.BoolVar(&f.json, "json", false, "write one JSON object a line: start, progress, finding, summary")
-	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found")
+	fl.StringVar(&f.artifacts, "artifacts", "crashsim-out", "folder for the record of the run, and the case files of what is found; those of the run before go")
 	fl.StringVar(&f.probes, "probes", "", "file of probes, one a line, each of which has to fire: else the run is inconclusive")
 	return cmd
 }
@@ -70,17 +70,26 @@ func (f *runFlags) searchFlags(cmd *cobra.Command) {
 	fl.IntVar(&f.Depth, "depth", f.Depth, "crashes inside recovery, one in another")
 }
 
-func (f *runFlags) check() error {
-	for _, c := range []struct {
-		flag          string
-		value, lo, hi int
-	}{
-		{"ops", f.Ops, 1, maxOps}, {"workers", f.Workers, 1, maxWorkers},
-		{"max-states", f.MaxStates, 1, maxStates}, {"depth", f.Depth, 0, maxDepth},
-	} {
-		if c.value < c.lo || c.value > c.hi {
-			return usage("--%s %d: give a number from %d to %d", c.flag, c.value, c.lo, c.hi)
+// bound is what the number of a flag may be.
+type bound struct {
+	flag          string
+	value, lo, hi int
+}
+
+// within refuses the first number that is out of bounds.
+func within(list ...bound) error {
+	for _, b := range list {
+		if b.value < b.lo || b.value > b.hi {
+			return usage("--%s %d: give a number from %d to %d", b.flag, b.value, b.lo, b.hi)
 		}
+	}
+	return nil
+}
+
+func (f *runFlags) check() error {
+	if err := within(bound{"ops", f.Ops, 1, maxOps}, bound{"workers", f.Workers, 1, maxWorkers},
+		bound{"max-states", f.MaxStates, 1, maxStates}, bound{"depth", f.Depth, 0, maxDepth}); err != nil {
+		return err
 	}
 	search, err := crashtest.SearchNamed(f.search)
 	if err != nil {

@@ -221,16 +221,9 @@ func (f *soakFlags) begun(cmd *cobra.Command, disk faultfs.FS) (*soak.Header, er
 
 // check makes a configuration of the flags.
 func (f *soakFlags) check(cmd *cobra.Command, t *crashtest.Target, h *soak.Header) error {
-	for _, c := range []struct {
-		flag          string
-		value, lo, hi int
-	}{
-		{"rounds", f.Rounds, 0, math.MaxInt32}, {"workers", f.Workers, 1, maxWorkers}, {"max-states", f.MaxStates, 1, maxStates},
-		{"faults", f.Faults, 0, math.MaxInt32},
-	} {
-		if c.value < c.lo || c.value > c.hi {
-			return usage("--%s %d: give a number from %d to %d", c.flag, c.value, c.lo, c.hi)
-		}
+	if err := within(bound{"rounds", f.Rounds, 0, math.MaxInt32}, bound{"workers", f.Workers, 1, maxWorkers},
+		bound{"max-states", f.MaxStates, 1, maxStates}, bound{"faults", f.Faults, 0, math.MaxInt32}); err != nil {
+		return err
 	}
 	if f.Duration < 0 {
 		return usage("--duration %s: give a time such as 8h, or 0 for no end", f.Duration)

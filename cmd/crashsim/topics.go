@@ -122,9 +122,10 @@ the cases. It is written whole or not at all. crashsim report shows it.
 
 const exitCodesTopic = `0    passed: everything was explored, and nothing was found; of replay and shrink:
      the failure does not come any more
-1    a bug was found, and its case is written; of replay: it came again
+1    a bug was found, and its case is written, or it is told why that could not be;
+     of replay: it came again
 2    wrong usage: the command line, a file or a folder; nothing was done
 3    the harness broke: its canary was wrong, the store did two things on one disk,
-     or a replay differs from its file
+     a replay differs from its file, or the record of a pass could not be written
 4    inconclusive: a cap was reached, or nothing was explored; that is no pass
 130  interrupted by SIGINT or SIGTERM; what was explored until then is printed`

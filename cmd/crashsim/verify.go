@@ -12,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"crashsim/crashtest/report"
 	"crashsim/faultfs"
 	"crashsim/store"
 )
@@ -42,7 +43,7 @@ Exit codes: 0 healthy; 1 damaged, or left by a crash for the next opening to men
 			if err != nil {
 				return storeError(args[0], err)
 			}
-			out.health(health)
+			out.health(args[0], health)
 			if health.Verdict() != store.Healthy {
 				return &exitError{code: exitFailed}
 			}
@@ -94,7 +95,7 @@ func (o *output) bytes(what string) store.Progress {
 }
 
 // health prints what Verify found.
-func (o *output) health(h *store.Health) {
+func (o *output) health(dir string, h *store.Health) {
 	files, records, size, problems := 0, 0, int64(0), 0
 	for i := range h.Runtimes {
 		r := &h.Runtimes[i]
@@ -130,7 +131,7 @@ func (o *output) health(h *store.Health) {
 		o.printf("a crash has left this: opening the store mends it, and loses nothing that was acknowledged\n")
 	case store.Damaged:
 		if slices.ContainsFunc(slices.Collect(h.Problems), (*store.Problem).Repairable) {
-			o.printf("to mend it, with each original kept: crashsim repair DIR\n")
+			o.printf("to mend it, with each original kept: crashsim repair %s\n", report.Quote(dir))
 		} else {
 			o.printf("repair leaves this as it is: use the program that wrote it, or bring back what belongs there\n")
 		}

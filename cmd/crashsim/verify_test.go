@@ -58,7 +58,7 @@ func TestVerifyAndRepair(t *testing.T) {
 	damaged := good[:second] + strings.Replace(good[second:], "as it was", "as it is!", 1)
 	writeFile(t, "s/"+eventsFile, damaged)
 	a := crashsim(t, "verify", "s")
-	for _, says := range []string{"PROBLEM events.jsonl line 2, byte 85, 85 bytes: damaged record", "DAMAGED: 1 problem in 1 runtime, ", "crashsim repair DIR"} {
+	for _, says := range []string{"PROBLEM events.jsonl line 2, byte 85, 85 bytes: damaged record", "DAMAGED: 1 problem in 1 runtime, ", "crashsim repair s\n"} {
 		if a.code != exitFailed || !strings.Contains(a.out, says) {
 			t.Fatalf("exit %d, without %q: %s%s", a.code, says, a.out, a.err)
 		}

@@ -46,16 +46,16 @@ func (f *Finding) Repeat() string {
 		return f.Command
 	}
 	if f.Foreign {
-		return "go test -run TestCases # where its store is tested: crashtest.Regress replays " + quoteArg(f.File)
+		return "go test -run TestCases # where its store is tested: crashtest.Regress replays " + Quote(f.File)
 	}
 	return Replay(f.File)
 }
 
 // Replay is the command that replays a case file, to be given to a shell.
-func Replay(file string) string { return "crashsim replay " + quoteArg(file) }
+func Replay(file string) string { return "crashsim replay " + Quote(file) }
 
-// quoteArg quotes a file's name for a shell where it needs that.
-func quoteArg(s string) string {
+// Quote quotes an argument for a shell where it needs that.
+func Quote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
 	}
