@@ -178,10 +178,13 @@ func notSearched(cfg Config, r *Result) []string {
 	return append(list,
 		"Other workloads than that of this seed.",
 		otherModels(cfg.Model.Name),
-		"Kills inside more than one of the recoveries that go the same way to the same state, and of which the same is right.",
+		OtherKills,
 		fmt.Sprintf("Crashes inside recovery deeper than %d, one in another.", cfg.Depth),
 	)
 }
+
+// OtherKills is what every search of crashes leaves out.
+const OtherKills = "Kills inside more than one of the recoveries that go the same way to the same state, and of which the same is right."
 
 func otherModels(names ...string) string {
 	return "Other persistence models than " + strings.Join(names, ", ") + "."

@@ -106,6 +106,7 @@ func notSearched(h *Header, totals *Totals) []string {
 	if len(totals.Findings) > 0 && !h.KeepGoing {
 		list = append(list, "In a round that fails: more than a sample of disks at a cut, crashes inside recovery, killed processes.")
 	}
+	list = append(list, crashtest.OtherKills)
 	if totals.Faults == 0 {
 		list = append(list, "Disks that fail: no round was one of faults.")
 	} else {
