@@ -190,7 +190,7 @@ func TestCrashesAreAsManyAsTheChooserSays(t *testing.T) {
 		}
 		return n, failed
 	}
-	none := []int{0, 0, 0, 0} // at the end, by no kill, recovered from, with no crash in that
+	none := []int{0, 0, 0} // at the end, where there is nothing for a kill to leave, recovered from, with no crash in that
 	more := slices.Concat(none, []int{1}, none, []int{7}, none, []int{0})
 	if n, failed := count(sound, crashtest.Recorded(nil)); n != 1 || failed != 0 {
 		t.Errorf("no choices: %d crashes, %d fail", n, failed)
@@ -198,7 +198,7 @@ func TestCrashesAreAsManyAsTheChooserSays(t *testing.T) {
 	if n, failed := count(sound, crashtest.Recorded(more)); n != 3 || failed != 0 {
 		t.Errorf("three: %d crashes, %d fail", n, failed)
 	}
-	always := crashtest.Recorded(slices.Repeat([]int{0, 0, 0, 0, 1}, 1000))
+	always := crashtest.Recorded(slices.Repeat([]int{0, 0, 0, 1}, 1000))
 	if n, failed := count(sound, always); n != 64 || failed != 0 {
 		t.Errorf("no end: %d crashes, %d fail", n, failed)
 	}
