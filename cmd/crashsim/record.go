@@ -64,6 +64,9 @@ const tempPattern = ".crashsim-"
 
 // writeWhole writes a file whole or not at all, and through to the disk.
 func writeWhole(path string, text []byte) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usage("%s: it is a folder: give it a file", path)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), tempPattern)
 	if err == nil {
 		_, err = f.Write(text)
