@@ -24,6 +24,7 @@ func casesIn(t *testing.T, dir string) []string {
 // The artifacts folder is of the last run: what a run before it has left would else be
 // taken for its own. What is no run's stays.
 func TestArtifactsAreOfTheLastRun(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	if a := crashsim(t, smallFailure("out")...); a.code != exitFailed || len(casesIn(t, "out")) == 0 {
 		t.Fatalf("exit %d: %s", a.code, a.err)
@@ -39,6 +40,7 @@ func TestArtifactsAreOfTheLastRun(t *testing.T) {
 
 // What was found is told, with its verdict, whatever can be written.
 func TestFindingsAreToldThatCannotBeKept(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	whole := crashsim(t, smallFailure("out")...)
 	if err := os.MkdirAll("full/seedstore-1-01.case/in the way", 0o777); err != nil {
@@ -58,6 +60,7 @@ func TestFindingsAreToldThatCannotBeKept(t *testing.T) {
 
 // As docs/ci.md has it.
 func TestJUnitAmongTheArtifacts(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	a := crashsim(t, "run", "store", "--ops", "1", "--depth", "0", "--artifacts", "out", "--junit", "out/junit.xml")
 	if _, err := os.Stat("out/junit.xml"); a.code != exitPassed || err != nil {
@@ -68,6 +71,7 @@ func TestJUnitAmongTheArtifacts(t *testing.T) {
 
 // A command that is printed can be given to a shell.
 func TestReproduceIsQuoted(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	a := crashsim(t, smallFailure("a b")...)
 	if !strings.Contains(a.out, "\nREPRODUCE: crashsim replay 'a b/seedstore-1-01.case'\n") {
@@ -77,6 +81,7 @@ func TestReproduceIsQuoted(t *testing.T) {
 
 // A case that says of one failure that it is another is not replayed as if it were.
 func TestReplayHoldsTheFailureAgainstTheFile(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	crashsim(t, smallFailure("out")...)
 	text := readFile(t, "out/seedstore-1-01.case")

@@ -21,6 +21,7 @@ func runWithProbes(t *testing.T, text string) answer {
 
 // A probe that has not fired makes a run inconclusive, and is named.
 func TestProbes(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	if a := runWithProbes(t, "# a remark\n\n"+fires+"\n"); a.code != exitPassed || strings.Contains(a.out, "NEVER") {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.err)

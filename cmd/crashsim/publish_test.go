@@ -44,6 +44,7 @@ func TestJUnitOfAFailure(t *testing.T) {
 }
 
 func TestJUnitOfAPassAndACap(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	for _, c := range []struct {
 		args   string

@@ -40,6 +40,7 @@ func TestRunThatPasses(t *testing.T) {
 
 // The first lines name the version, the seed and every setting that was derived.
 func TestFirstLines(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	for _, c := range []struct{ args, settings string }{
 		{"--ops 2", fmt.Sprintf("seed 1, ops 2, workers %d, max-states 32768, search auto, depth 2, model posix, artifacts crashsim-out", runtime.GOMAXPROCS(0))},
