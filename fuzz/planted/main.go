@@ -147,7 +147,7 @@ func (b *bug) build(ctx context.Context, root string) (*built, error) {
 var (
 	rapidFailed  = regexp.MustCompile(`\[rapid\] failed after (\d+) tests`)
 	fuzzFailed   = regexp.MustCompile(`found in execution (\d+)`)
-	runSummary   = regexp.MustCompile(`"recoveries":(\d+)`)
+	runSummary   = regexp.MustCompile(`"type":"summary".*"recoveries":(\d+)`)
 	errNoSummary = errors.New("it failed, and says nothing of what it did")
 )
 
