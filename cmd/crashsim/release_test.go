@@ -120,6 +120,7 @@ func TestReleaseGroupsFindings(t *testing.T) {
 
 // What has come to its end is not done again, and what was broken off is.
 func TestReleaseResumes(t *testing.T) {
+	notInRace(t)
 	inEmptyFolder(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	long := stage{Name: "long", Doc: "what takes long", Args: []string{"run", "store", "--ops=60"}}

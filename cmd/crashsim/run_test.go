@@ -16,6 +16,7 @@ import (
 
 // A sound store passes, and leaves its record behind and nothing else.
 func TestRunThatPasses(t *testing.T) {
+	notInRace(t)
 	for _, args := range [][]string{
 		{"--ops", "3"}, // without a command it is the store
 		{"store", "--ops", "3"},

@@ -144,6 +144,7 @@ func findingsIn(out string) (list []string) {
 }
 
 func TestMergedShardsAreOneSoak(t *testing.T) {
+	notInRace(t)
 	rounds, shards := 12, 4
 	if testing.Short() { // as above
 		rounds = 6
