@@ -58,6 +58,14 @@ func (t *Target) underFaults() *Target {
 	return &own
 }
 
+// probes are those of a target that has some.
+func (t *Target) probes(m Model) []string {
+	if t.Probes == nil {
+		return nil
+	}
+	return t.Probes(m)
+}
+
 // Reopen is the operation that every target has: the store is closed and opened
 // again.
 const Reopen = "reopen"

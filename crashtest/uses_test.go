@@ -92,6 +92,13 @@ func within(calls int, do func()) int {
 	return 1 + within(calls-1, do)
 }
 
+// openTwo opens two files, or makes them, with their names durable.
+func openTwo(disk faultfs.FS, a, b string) (faultfs.File, faultfs.File, error) {
+	first, errA := disk.OpenFile(a, os.O_RDWR|os.O_CREATE, 0o666)
+	second, errB := disk.OpenFile(b, os.O_RDWR|os.O_CREATE, 0o666)
+	return first, second, errors.Join(errA, errB, disk.SyncDir("."))
+}
+
 // register keeps the last lines in a journal, which opening brings into its data. It may
 // take for stored what it finds there, and a process that was killed has not stored it.
 type register struct {
@@ -103,10 +110,8 @@ const registerSize = 64
 
 func openRegister(disk faultfs.FS, sound bool) (crashtest.Store, error) {
 	r := &register{}
-	var err, err2 error
-	r.data, err = disk.OpenFile("data", os.O_RDWR|os.O_CREATE, 0o666)
-	r.journal, err2 = disk.OpenFile("journal", os.O_RDWR|os.O_CREATE, 0o666)
-	if err := errors.Join(err, err2, disk.SyncDir(".")); err != nil {
+	var err error
+	if r.data, r.journal, err = openTwo(disk, "data", "journal"); err != nil {
 		return nil, err
 	}
 	data, journal := readRegister(r.data), readRegister(r.journal)
@@ -156,10 +161,8 @@ const hintedRecord = 16
 
 func openHinted(disk faultfs.FS, sound bool) (crashtest.Store, error) {
 	h := &hinted{}
-	var err, err2 error
-	h.log, err = disk.OpenFile("log", os.O_RDWR|os.O_CREATE, 0o666)
-	h.hint, err2 = disk.OpenFile("hint", os.O_RDWR|os.O_CREATE, 0o666)
-	if err := errors.Join(err, err2, disk.SyncDir(".")); err != nil {
+	var err error
+	if h.log, h.hint, err = openTwo(disk, "log", "hint"); err != nil {
 		return nil, err
 	}
 	var p [1]byte

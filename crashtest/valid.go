@@ -62,11 +62,3 @@ func (t *Target) workload(c *Config) ([]string, error) {
 	}
 	return ops, nil
 }
-
-// probes are those of a target that has some.
-func (t *Target) probes(m Model) []string {
-	if t.Probes == nil {
-		return nil
-	}
-	return t.Probes(m)
-}

@@ -68,7 +68,7 @@ func (f *auditFlags) audit(cmd *cobra.Command, name string) error {
 	record.Crashsim, record.Began, record.Seconds = version(), out.begin.UTC(), took.Seconds()
 	out.keep(f.keep(cmd, f.artifacts, record))
 	out.audit(result, took)
-	return out.exit(exitOf(&crashtest.Result{Verdict: record.Verdict, Interrupted: result.Interrupted}))
+	return out.exit(exitOfRecord(record))
 }
 
 // audit tells what an audit found.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"crashsim/crashtest"
 	"crashsim/crashtest/soak"
 	"crashsim/faultfs"
 )
@@ -27,8 +26,7 @@ What is missing of the whole soak is told, and makes it inconclusive.`,
 			if err := publish.check(); err != nil {
 				return err
 			}
-			keep := func(r *crashtest.Record) error { return publish.keep(cmd, dir, r) }
-			return merge(newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), json), dir, args, &publish, keep)
+			return merge(cmd, newOutput(cmd.OutOrStdout(), cmd.ErrOrStderr(), json), dir, args, &publish)
 		},
 	}
 	publish.flag(cmd)
@@ -37,7 +35,7 @@ What is missing of the whole soak is told, and makes it inconclusive.`,
 	return cmd
 }
 
-func merge(out *output, dir string, folders []string, publish *publisher, keep func(*crashtest.Record) error) error {
+func merge(cmd *cobra.Command, out *output, dir string, folders []string, publish *publisher) error {
 	var parts []soak.Part
 	for _, name := range folders {
 		disk, err := faultfs.OpenOS(name)
@@ -75,7 +73,7 @@ func merge(out *output, dir string, folders []string, publish *publisher, keep f
 		tellSoakFinding(out, f, path)
 	}
 	record := m.Record(t, version())
-	if err := keep(record); err != nil {
+	if err := publish.keep(cmd, dir, record); err != nil {
 		return err
 	}
 	tellRecord(out, record, m.Totals, reached{m.Totals.Sites(), m.Totals.Branches(), m.Totals.Probes()}, first)
